@@ -1,0 +1,141 @@
+package loopback
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	donePath    = "/done" // where the browser waits, with no code in its address bar
+	faviconPath = "/favicon.ico"
+)
+
+// serve looks at the request target as it was sent. No ServeMux: it cleans paths and answers
+// with a redirect that repeats the query, code included.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	path, query, _ := strings.Cut(r.RequestURI, "?")
+	proof := s.probe.Load()
+	switch {
+	case len(r.RequestURI) > maxQuery:
+		show(w, http.StatusRequestURITooLong, strangerPage)
+	case !strings.HasPrefix(path, "/") || r.Host != s.redirect.authority():
+		show(w, http.StatusMisdirectedRequest, strangerPage) // another name leads here: DNS rebinding
+	case proof != nil && path == proof.path:
+		_, _ = w.Write([]byte(proof.value))
+	case path == s.redirect.Path || path == "/" && s.redirect.Path == "":
+		s.callback(w, r, query)
+	case path == donePath && s.answer.Load() != nil:
+		s.done(w, r)
+	case path == faviconPath:
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		show(w, http.StatusNotFound, strangerPage)
+	}
+}
+
+// callback delivers the true answer once and sends the browser on to wait without the code.
+func (s *Server) callback(w http.ResponseWriter, r *http.Request, query string) {
+	if !s.admit(w, r) {
+		return
+	}
+	answer, err := s.expect.Read(query)
+	switch {
+	case s.ignore(err):
+		show(w, http.StatusBadRequest, strangerPage)
+	case s.answer.CompareAndSwap(nil, &result{answer, err}):
+		close(s.answered)
+		protect(w.Header())
+		w.Header().Set("Location", donePath)
+		w.WriteHeader(http.StatusSeeOther)
+	default: // a tab was loaded again
+		show(w, http.StatusOK, busyPage)
+	}
+}
+
+// ignore tells whether an error of Read leaves the login as it is, and warns of those.
+func (s *Server) ignore(err error) bool {
+	if errors.Is(err, ErrForeign) {
+		s.warner.warn("ignored a browser request that does not belong to this login (wrong state)")
+		return true
+	}
+	if malformed, ok := errors.AsType[*MalformedError](err); ok {
+		s.warner.warn("ignored a malformed browser request (" + malformed.Reason + ")")
+		return true
+	}
+	mixup, ok := errors.AsType[*IssuerError](err)
+	if !ok {
+		return false
+	}
+	if s.mixup.CompareAndSwap(nil, mixup) {
+		s.warner.always(mixup.Error() + "; ignored")
+	} else {
+		s.warner.warn(mixup.Error() + "; ignored")
+	}
+	return true
+}
+
+// done keeps the browser waiting until the end of the login is known.
+func (s *Server) done(w http.ResponseWriter, r *http.Request) {
+	if !s.admit(w, r) {
+		return
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // it has sent all, it may wait
+	select {
+	case <-s.decided:
+		s.show.Do(func() { close(s.shown) })
+		show(w, http.StatusOK, s.page.html())
+	case <-r.Context().Done(): // the tab was closed
+	}
+}
+
+// admit lets nothing pass but a person's browser that goes to a new page. Browsers send much
+// else to an address: preflights, prefetches, images of hostile pages, forms.
+func (s *Server) admit(w http.ResponseWriter, r *http.Request) bool {
+	switch {
+	case r.Method == http.MethodOptions && s.expect.Origin != "" && r.Header.Get("Origin") == s.expect.Origin:
+		s.preflight(w)
+	case r.Method != http.MethodGet:
+		if r.Method == http.MethodPost {
+			s.warner.warn("ignored a browser request that came by POST; only GET is expected")
+		}
+		w.Header().Set("Allow", http.MethodGet)
+		show(w, http.StatusMethodNotAllowed, strangerPage)
+	case inAdvance(r.Header):
+		show(w, http.StatusServiceUnavailable, strangerPage)
+	case slices.ContainsFunc(r.Header.Values("Sec-Fetch-Mode"), func(mode string) bool { return mode != "navigate" }):
+		show(w, http.StatusForbidden, strangerPage)
+	case r.ContentLength != 0:
+		show(w, http.StatusBadRequest, strangerPage) // no browser sends a body with GET
+	default:
+		return true
+	}
+	return false
+}
+
+// preflight allows the authorization endpoint's pages to navigate to a private address.
+func (s *Server) preflight(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", s.expect.Origin)
+	h.Set("Access-Control-Allow-Methods", http.MethodGet)
+	h.Set("Access-Control-Allow-Private-Network", "true")
+	h.Set("Vary", "Origin")
+	protect(h)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// inAdvance tells whether a browser only guesses that the person will go here. To answer would
+// burn the code.
+func inAdvance(h http.Header) bool {
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
+		for _, purpose := range h.Values(name) {
+			purpose = strings.ToLower(purpose)
+			if strings.Contains(purpose, "prefetch") || strings.Contains(purpose, "prerender") || strings.Contains(purpose, "preview") {
+				return true
+			}
+		}
+	}
+	return false
+}
