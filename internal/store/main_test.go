@@ -1,0 +1,49 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/keyfob/keyfob/internal/store"
+)
+
+// TestMain is also the other program of the tests with a session bus of their own: the D-Bus library
+// takes one connection and one environment for the whole process.
+func TestMain(m *testing.M) {
+	if name := os.Getenv("KEYFOB_TEST_GET"); name != "" {
+		fmt.Println(getInChild(name))
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// getInChild gets a secret, and tells which of the errors it was.
+func getInChild(name string) string {
+	patience, err := time.ParseDuration(os.Getenv("KEYFOB_TEST_PATIENCE"))
+	if err != nil {
+		return err.Error()
+	}
+	s := store.NewKeyring(store.Options{Getenv: os.Getenv, Patience: patience})
+	if value := os.Getenv("KEYFOB_TEST_SET"); value != "" {
+		if err := s.Set(context.Background(), name, []byte(value)); err != nil {
+			return err.Error()
+		}
+	}
+	secret, err := s.Get(context.Background(), name)
+	for kind, kindErr := range map[string]error{
+		"ErrNotFound": store.ErrNotFound, "ErrUnavailable": store.ErrUnavailable, "ErrLocked": store.ErrLocked,
+		"ErrDenied": store.ErrDenied, "ErrTimeout": store.ErrTimeout, "ErrLost": store.ErrLost,
+	} {
+		if errors.Is(err, kindErr) {
+			return kind
+		}
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return "secret " + string(secret)
+}

@@ -1,0 +1,279 @@
+//go:build linux
+
+package store_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/keyfob/keyfob/internal/store"
+	"github.com/keyfob/keyfob/internal/store/storetest"
+)
+
+const (
+	secrets     = "org.freedesktop.secrets"
+	secretsPath = dbus.ObjectPath("/org/freedesktop/secrets")
+)
+
+// TestKeyring runs the conformance tests with the keyring of this session, if that is wanted, under
+// a service name of its own:
+//
+//	dbus-run-session -- sh -c 'printf x | gnome-keyring-daemon --unlock --components=secrets; KEYFOB_TEST_KEYRING=1 go test ./internal/store'
+func TestKeyring(t *testing.T) {
+	if os.Getenv("KEYFOB_TEST_KEYRING") != "1" || os.Getenv("DBUS_SESSION_BUS_ADDRESS") == "" {
+		skip(t, "it writes to the keyring of this session: set KEYFOB_TEST_KEYRING=1 and DBUS_SESSION_BUS_ADDRESS")
+	}
+	bus, err := dbus.ConnectSessionBus()
+	must(t, err)
+	defer bus.Close()
+	awaitKeyring(t, bus)
+	for name, open := range map[string]func(store.Options) store.Store{
+		"as it is": store.NewKeyring,
+		"in parts": func(o store.Options) store.Store { return store.InParts(store.RawKeyring(o), 2560) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Conformance(t, func(t *testing.T) store.Store {
+				service := "keyfob-test-" + strings.ToLower(rand.Text())
+				return cleared(t, open(store.Options{Service: service, Getenv: os.Getenv, Patience: time.Minute}))
+			})
+		})
+	}
+}
+
+// cleared sees to it that nothing is left in s after the test.
+func cleared(t *testing.T, s store.Store) store.Store {
+	names := map[string]bool{}
+	t.Cleanup(func() {
+		for name := range names {
+			if err := s.Delete(context.WithoutCancel(t.Context()), name); err != nil && !errors.Is(err, store.ErrNotFound) {
+				t.Error(err)
+			}
+		}
+	})
+	return wrapped{Store: s, before: func(op, name string, _ []byte) error {
+		if op == "set" {
+			names[name] = true
+		}
+		return nil
+	}}
+}
+
+// skip skips a test, unless tests are not to be skipped here.
+func skip(t *testing.T, reason string) {
+	t.Helper()
+	if os.Getenv("KEYFOB_TEST_REQUIRE") == "1" {
+		t.Fatal("must not be skipped here: " + reason)
+	}
+	t.Skip(reason)
+}
+
+// B-141: a real keyring, open and locked. None of it can show a prompt.
+func TestLockedKeyring(t *testing.T) {
+	bus := startBus(t, "--session")
+	bus.startKeyring(t)
+
+	const patience = "KEYFOB_TEST_PATIENCE=1m"
+	bus.want(t, "ErrNotFound", patience, "KEYFOB_TEST_GET=other")
+	bus.want(t, "secret s1", patience, "KEYFOB_TEST_GET=default", "KEYFOB_TEST_SET=s1")
+	must(t, bus.Object(secrets, secretsPath).Call("org.freedesktop.Secret.Service.Lock", 0, []dbus.ObjectPath{secretsPath + "/collection/login"}).Err)
+	bus.want(t, "ErrLocked", patience, "KEYFOB_TEST_GET=default")
+	bus.want(t, "ErrLocked", patience, "KEYFOB_TEST_GET=other")
+}
+
+// What other Secret Services do, each played by the test.
+func TestSecretServices(t *testing.T) {
+	const long, short = "KEYFOB_TEST_PATIENCE=1m", "KEYFOB_TEST_PATIENCE=100ms"
+	t.Run("B-140 none", func(t *testing.T) {
+		bus := startBus(t, "--config-file", emptyBus(t))
+		bus.want(t, "ErrUnavailable", long, "KEYFOB_TEST_GET=default")
+	})
+	t.Run("B-142 prompt dismissed", func(t *testing.T) { // go-keyring does not say that it was
+		bus := startBus(t, "--config-file", emptyBus(t))
+		bus.play(t, func(prompt dbus.ObjectPath) {
+			if err := bus.Emit(prompt, "org.freedesktop.Secret.Prompt.Completed", true, dbus.MakeVariant("")); err != nil {
+				t.Error(err)
+			}
+		})
+		bus.want(t, "ErrLocked", long, "KEYFOB_TEST_GET=default")
+	})
+	t.Run("B-143 prompt never answered", func(t *testing.T) {
+		bus := startBus(t, "--config-file", emptyBus(t))
+		bus.play(t, func(dbus.ObjectPath) {})
+		bus.want(t, "ErrTimeout", short, "KEYFOB_TEST_GET=default")
+	})
+	t.Run("B-144 bus ends meanwhile", func(t *testing.T) {
+		bus := startBus(t, "--config-file", emptyBus(t))
+		bus.play(t, func(dbus.ObjectPath) { _ = bus.process.Kill() })
+		bus.want(t, "ErrLost", long, "KEYFOB_TEST_GET=default")
+	})
+}
+
+// V27: without a session bus nothing is started, though the D-Bus library would.
+func TestNoSessionBus(t *testing.T) {
+	home := t.TempDir()
+	script := "#!/bin/sh\ntouch " + home + "/launched\necho DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent\nsleep 10 >/dev/null 2>&1 &\n"
+	if err := os.WriteFile(filepath.Join(home, "dbus-launch"), []byte(script), 0o700); err != nil { //nolint:gosec // it is a program
+		t.Fatal(err)
+	}
+	marker := "KEYFOB_TEST_MARKER=" + rand.Text()
+	addresses := []string{"unix:path=" + home + "/none"}
+	if _, err := os.Stat(fmt.Sprintf("/run/user/%d/bus", os.Getuid())); err != nil {
+		addresses = append(addresses, "", "autolaunch:") // here the library would find no other
+	}
+	for _, address := range addresses {
+		got := child(t, "PATH="+home+":/usr/bin:/bin", "HOME="+home, marker, "DBUS_SESSION_BUS_ADDRESS="+address,
+			"KEYFOB_TEST_PATIENCE=1m", "KEYFOB_TEST_GET=default")
+		if got != "ErrUnavailable" {
+			t.Errorf("B-140 address %q: %s; want ErrUnavailable", address, got)
+		}
+		if _, err := os.Stat(home + "/launched"); err == nil {
+			t.Errorf("address %q: dbus-launch was started", address)
+		}
+	}
+	environments, err := filepath.Glob("/proc/[0-9]*/environ")
+	must(t, err)
+	for _, file := range environments {
+		if environment, _ := os.ReadFile(file); bytes.Contains(environment, []byte(marker)) {
+			t.Errorf("a process is left behind: %s", file)
+		}
+	}
+}
+
+// testBus is a session bus of a test, and a connection to it.
+type testBus struct {
+	*dbus.Conn
+	process *os.Process
+	env     []string
+}
+
+// startBus starts a session bus that ends with the test.
+func startBus(t *testing.T, kind ...string) testBus {
+	t.Helper()
+	daemon, err := exec.LookPath("dbus-daemon")
+	if err != nil {
+		skip(t, "needs dbus-daemon")
+	}
+	home := t.TempDir()
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CACHE_HOME=" + home, "XDG_RUNTIME_DIR=" + home}
+	command := exec.CommandContext(t.Context(), daemon, append(kind, "--nofork", "--nopidfile", "--print-address")...)
+	command.Env = env
+	out, err := command.StdoutPipe()
+	must(t, err)
+	start(t, command)
+	address, err := bufio.NewReader(out).ReadString('\n')
+	must(t, err)
+	address = strings.TrimSpace(address)
+	conn, err := dbus.Connect(address)
+	must(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return testBus{conn, command.Process, append(env, "DBUS_SESSION_BUS_ADDRESS="+address)}
+}
+
+// start starts a program that is ended with the test.
+func start(t *testing.T, command *exec.Cmd) {
+	t.Helper()
+	must(t, command.Start())
+	t.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	})
+}
+
+// emptyBus is the configuration of a bus that starts no services.
+func emptyBus(t *testing.T) string {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "bus.conf")
+	must(t, os.WriteFile(file, []byte(`<busconfig><type>session</type><listen>unix:dir=`+dir+`</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>`), 0o600))
+	return file
+}
+
+// startKeyring starts a keyring that is open, and ends with the test.
+func (b testBus) startKeyring(t *testing.T) {
+	t.Helper()
+	daemon, err := exec.LookPath("gnome-keyring-daemon")
+	if err != nil {
+		skip(t, "needs gnome-keyring-daemon")
+	}
+	command := exec.CommandContext(t.Context(), daemon, "--foreground", "--unlock", "--components=secrets")
+	command.Env = b.env
+	command.Stdin = strings.NewReader("password")
+	start(t, command)
+	awaitKeyring(t, b.Conn)
+}
+
+// awaitKeyring waits until a keyring that was started has come to the bus. Asked sooner, the bus might start
+// another one, which is locked.
+func awaitKeyring(t *testing.T, bus *dbus.Conn) {
+	t.Helper()
+	signals := make(chan *dbus.Signal, 10)
+	bus.Signal(signals)
+	defer bus.RemoveSignal(signals)
+	must(t, bus.AddMatchSignal(dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, secrets)))
+	tooLate := time.After(time.Minute)
+	for {
+		var there bool
+		must(t, bus.BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, secrets).Store(&there))
+		if there {
+			return
+		}
+		select {
+		case <-signals: // this or another: look again
+		case <-tooLate:
+			t.Fatal("no Secret Service has come to the bus")
+		}
+	}
+}
+
+// play makes the test the Secret Service of the bus, one that is locked. onPrompt happens when the client asks
+// for the prompt.
+func (b testBus) play(t *testing.T, onPrompt func(prompt dbus.ObjectPath)) {
+	t.Helper()
+	const prompt = secretsPath + "/prompt/p1"
+	must(t, b.ExportMethodTable(map[string]any{
+		"Unlock": func([]dbus.ObjectPath) ([]dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) { return nil, prompt, nil },
+	}, secretsPath, "org.freedesktop.Secret.Service"))
+	must(t, b.ExportMethodTable(map[string]any{
+		"Prompt": func(string) *dbus.Error {
+			onPrompt(prompt)
+			return nil
+		},
+	}, prompt, "org.freedesktop.Secret.Prompt"))
+	_, err := b.RequestName(secrets, dbus.NameFlagDoNotQueue)
+	must(t, err)
+}
+
+// want gets a secret in another process on this bus.
+func (b testBus) want(t *testing.T, want string, env ...string) {
+	t.Helper()
+	if got := child(t, append(env, b.env...)...); got != want {
+		t.Errorf("%v: %s; want %s", env, got, want)
+	}
+}
+
+// child runs this program as the one that TestMain knows.
+func child(t *testing.T, env ...string) string {
+	t.Helper()
+	self, err := os.Executable()
+	must(t, err)
+	command := exec.CommandContext(t.Context(), self)
+	command.Env = append(env, "GORACE=atexit_sleep_ms=0")
+	var out, problems bytes.Buffer
+	command.Stdout, command.Stderr = &out, &problems
+	if err := command.Run(); err != nil {
+		t.Fatalf("%v: %s", err, &problems)
+	}
+	return strings.TrimSpace(out.String())
+}
