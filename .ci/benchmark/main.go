@@ -1,0 +1,86 @@
+// Command benchmark holds keyfob to its budgets. It measures whole processes in pairs, keyfob and
+// a bare program in turn, and prints ratios of medians: the machines it runs on are noisy. What can
+// be counted is counted. It needs a session bus with an unlocked keyring.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+)
+
+// budget is one line of the table.
+type budget struct {
+	name    string
+	value   float64
+	limit   float64
+	exactly bool
+	unit    string
+}
+
+func (b budget) met() bool {
+	if b.exactly {
+		return b.value == b.limit
+	}
+	return b.value <= b.limit
+}
+
+func main() {
+	if len(os.Args) == 3 && os.Args[1] == "person" {
+		os.Exit(person(os.Args[2]))
+	}
+	short := flag.Bool("short", false, "fewer pairs, for CI")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *short); err != nil {
+		fmt.Fprintln(os.Stderr, "benchmark:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, short bool) error {
+	b, err := newBench(ctx, short)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	var all []budget
+	for _, measure := range []func(context.Context) ([]budget, error){
+		b.size, b.start, b.login, b.waiting, b.token, b.tokenCalls, b.crowd, b.whoami, b.refresh,
+	} {
+		budgets, err := measure(ctx)
+		if err != nil {
+			return err
+		}
+		for _, one := range budgets {
+			mark := "ok  "
+			if !one.met() {
+				mark = "OVER"
+			}
+			relation := "<="
+			if one.exactly {
+				relation = "=="
+			}
+			fmt.Printf("%s  %-64s %8.2f %s %g %s\n", mark, one.name, one.value, relation, one.limit, one.unit)
+		}
+		all = append(all, budgets...)
+	}
+	return verdict(all)
+}
+
+func verdict(all []budget) error {
+	over := 0
+	for _, one := range all {
+		if !one.met() {
+			over++
+		}
+	}
+	if over > 0 {
+		return fmt.Errorf("%d of %d budgets are not met", over, len(all))
+	}
+	fmt.Printf("%d budgets met\n", len(all))
+	return nil
+}
