@@ -56,7 +56,7 @@ func newBench(ctx context.Context, short bool) (*bench, error) {
 	}
 	b.env = append(os.Environ(),
 		"HOME="+dir, "XDG_CONFIG_HOME="+dir+"/config", "XDG_STATE_HOME="+dir+"/state", "XDG_CACHE_HOME="+dir+"/cache",
-		"SSL_CERT_FILE="+dir+"/roots.pem", "KEYFOB_PROFILE=bench", "BROWSER="+self+" person", "GOMAXPROCS=",
+		"SSL_CERT_FILE="+dir+"/roots.pem", "SSL_CERT_DIR=", "KEYFOB_PROFILE=bench", "BROWSER="+self+" person", "GOMAXPROCS=",
 	)
 	_ = b.command(ctx, "keyfob", "logout", "--local").Run()
 	return b, nil
