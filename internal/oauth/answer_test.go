@@ -1,0 +1,142 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keyfob/keyfob/internal/idp"
+	"github.com/keyfob/keyfob/internal/idp/idptest"
+	"github.com/keyfob/keyfob/internal/loopback"
+)
+
+// answering is a browser that goes to the redirect address with an answer.
+func answering(t *testing.T, answer url.Values) func(context.Context, string, string) {
+	hc := &http.Client{Transport: newTransport(t)}
+	var visits sync.WaitGroup
+	t.Cleanup(visits.Wait)
+	return func(_ context.Context, address, redirectURI string) {
+		visits.Go(func() {
+			u, _ := url.Parse(address)
+			values := url.Values{"state": {u.Query().Get("state")}}
+			for name, value := range answer {
+				values[name] = value
+			}
+			resp, err := hc.Get(redirectURI + "?" + values.Encode())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = resp.Body.Close()
+		})
+	}
+}
+
+func TestAnswerOfAuthorization(t *testing.T) {
+	s := newStage(t, nil)
+	host := strings.TrimPrefix(s.Issuer, "http://")
+	for _, test := range []struct {
+		name, code, description string
+		kind                    Kind
+		words                   string
+	}{
+		{"B-006", "access_denied", "the person said no", Refused, "refused access; nothing was changed (access_denied: the person said no)"},
+		{"B-012 unavailable", "temporarily_unavailable", "", Temporary, "cannot answer"},
+		{"B-012 error", "server_error", "", Temporary, "cannot answer"},
+		{"B-013", "invalid_scope", strings.Repeat("x", 4000), Unusable, strings.Repeat("x", 300) + "…)"},
+		{"B-057", "unauthorized_client", "", Unusable, "type of client"},
+		{"B-059c", "redirect_uri_mismatch", "", Unusable, "not registered"},
+		{"B-059m", "admin_policy_enforced", "", Refused, "policy"},
+		{"prompt none", "login_required", "", LoginAgain, "the person"},
+		{"unknown", "whatever", "", Untrusted, "whatever"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			answer := url.Values{"error": {test.code}, "error_description": {test.description}, "iss": {s.Issuer}}
+			s.flow.Show = answering(t, answer)
+			_, err := s.signIn(t)
+			wantError(t, err, test.kind, "sign in at "+host+": ", test.words)
+			if s.Count(idp.Token) != 0 {
+				t.Error("a code was redeemed")
+			}
+		})
+	}
+}
+
+func TestAnswerOfNoUse(t *testing.T) {
+	s := newStage(t, nil)
+	for _, test := range []struct {
+		name   string
+		answer url.Values
+		want   error
+	}{
+		{"B-008 code and error", url.Values{"code": {"x"}, "error": {"access_denied"}, "iss": {s.Issuer}}, loopback.ErrContradictory},
+		{"B-009 neither", url.Values{"iss": {s.Issuer}}, loopback.ErrEmpty},
+		{"B-011 no iss", url.Values{"code": {"x"}}, loopback.ErrIssuerMissing},
+		{"B-014 tokens", url.Values{"access_token": {"x"}, "iss": {s.Issuer}}, loopback.ErrImplicit},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s.flow.Show = answering(t, test.answer)
+			if _, err := s.signIn(t); !errors.Is(err, test.want) {
+				t.Errorf("error is %v, want %v", err, test.want)
+			}
+			if s.Count(idp.Token) != 0 {
+				t.Error("a code was redeemed")
+			}
+		})
+	}
+}
+
+func TestPersonSaysNo(t *testing.T) {
+	s := newStage(t, nil)
+	person := s.Person(idptest.Ada, false)
+	s.flow.Show = func(ctx context.Context, address, _ string) { _ = person.Open(ctx, address) }
+	_, err := s.signIn(t)
+	wantError(t, err, Refused, "refused access")
+	if page := person.Wait(t.Context()); page.Err != nil || page.Status != http.StatusOK {
+		t.Errorf("B-006 the person ended at %+v", page)
+	}
+}
+
+func TestNobodyAnswers(t *testing.T) {
+	s := newStage(t, nil)
+	s.flow.Show, s.flow.Timeout = func(context.Context, string, string) {}, time.Nanosecond
+	_, err := s.signIn(t)
+	if e, ok := errors.AsType[*Error](err); !ok || e.Kind != NoAnswer || !strings.Contains(err.Error(), "nothing was changed") {
+		t.Errorf("B-030d error is %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	s.flow.Show, s.flow.Timeout = func(context.Context, string, string) { cancel() }, time.Minute
+	if _, err := s.flow.SignIn(ctx, s.client, s.ask); err != context.Canceled {
+		t.Errorf("B-030e error is %v", err)
+	}
+}
+
+// B-030a: who cannot listen asks nobody anything.
+func TestPortTaken(t *testing.T) {
+	s := newStage(t, nil)
+	u, err := url.Parse(s.Issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.flow.Redirect.Port, _ = strconv.Atoi(u.Port())
+	s.flow.Show = func(context.Context, string, string) { t.Error("the browser was opened") }
+	_, err = s.signIn(t)
+	if _, ok := errors.AsType[*loopback.PortTakenError](err); !ok || s.Count(idp.JWKS) != 0 {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestPageFor(t *testing.T) {
+	if !slices.Equal([]loopback.Page{pageFor(nil), pageFor(&Error{Kind: Refused}), pageFor(errors.New("x"))},
+		[]loopback.Page{loopback.Succeeded, loopback.Refused, loopback.Failed}) {
+		t.Error("the browser is shown another end")
+	}
+	new(Login).End(t.Context(), nil)
+}

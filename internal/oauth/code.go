@@ -1,0 +1,220 @@
+package oauth
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/keyfob/keyfob/internal/loopback"
+	"github.com/keyfob/keyfob/internal/secret"
+)
+
+// CodeFlow is how a person signs in with a browser on this computer: RFC 6749, 4.1, with PKCE
+// (RFC 7636), a loopback redirect (RFC 8252, 7.3) and the issuer check of RFC 9207.
+type CodeFlow struct {
+	Redirect loopback.Redirect
+	Show     func(ctx context.Context, address, redirectURI string) // tells the person where to go; must not wait
+	Warn     func(string)
+	Timeout  time.Duration // for the person; nothing else is cut short by it
+}
+
+// Request is what is asked for.
+type Request struct {
+	Scopes []string
+	Params map[string]string // further parameters of the authorization request
+}
+
+// Login is a person who signed in, not stored yet.
+type Login struct {
+	Tokens   Tokens
+	Identity Identity
+	end      func(context.Context, loopback.Page)
+}
+
+// End tells the person's browser how it ended, and stops listening. It must be called once the
+// outcome is certain, and may be called more than once.
+func (l *Login) End(ctx context.Context, err error) {
+	if l.end != nil {
+		l.end(ctx, pageFor(err))
+	}
+}
+
+func pageFor(err error) loopback.Page {
+	if err == nil {
+		return loopback.Succeeded
+	}
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Refused {
+		return loopback.Refused
+	}
+	return loopback.Failed
+}
+
+// SignIn gets tokens with the help of a person and a browser. On success the caller ends the
+// Login; on failure the person's browser was told already.
+func (f CodeFlow) SignIn(ctx context.Context, c *Client, ask Request) (*Login, error) {
+	try := newAttempt(c, ask)
+	server, err := loopback.Listen(ctx, f.Redirect, try.expect(), f.Warn)
+	if err != nil {
+		return nil, err
+	}
+	try.redirectURI = server.URI()
+	login := &Login{end: server.Finish}
+	var prefetch sync.WaitGroup
+	defer prefetch.Wait()
+	early, stop := context.WithCancel(ctx)
+	defer stop()
+	if try.openID() {
+		prefetch.Go(func() { try.keys.prefetch(early) })
+	}
+	f.Show(ctx, try.address(), try.redirectURI)
+	code, err := f.wait(ctx, c, server)
+	if err == nil {
+		login.Tokens, login.Identity, err = try.redeem(ctx, code)
+	}
+	if err != nil {
+		login.End(ctx, err)
+		return nil, conceal(err, try.state, try.nonce, try.verifier)
+	}
+	return login, nil
+}
+
+func (f CodeFlow) wait(ctx context.Context, c *Client, server *loopback.Server) (secret.Text, error) {
+	wait, stop := context.WithTimeout(ctx, f.Timeout)
+	defer stop()
+	answer, err := server.Wait(wait)
+	switch {
+	case ctx.Err() != nil:
+		return secret.Text{}, ctx.Err() // the server may have ended before it was asked
+	case err == context.DeadlineExceeded: //nolint:errorlint // a wrapped one says more
+		return secret.Text{}, &Error{Kind: NoAnswer, Message: fmt.Sprintf("no answer from the browser in %s; nothing was changed", f.Timeout)}
+	case err != nil || answer.Error == "":
+		return answer.Code, err
+	}
+	e := &Error{Code: answer.Error, Description: answer.Description}
+	e.Kind, e.Message = codes(e.Code)
+	if e.Kind == Refused {
+		e.Message += "; nothing was changed"
+	}
+	return secret.Text{}, at(e, "sign in", c.Server.Authorization)
+}
+
+// attempt is one try to sign in. Its secrets live in this process only.
+type attempt struct {
+	client                 *Client
+	ask                    Request
+	state, nonce, verifier secret.Text
+	redirectURI            string
+	keys                   *keySet
+}
+
+func newAttempt(c *Client, ask Request) *attempt {
+	return &attempt{
+		client: c, ask: ask,
+		state:    secret.New(rand.Text() + rand.Text()), // 260 bits
+		nonce:    secret.New(rand.Text() + rand.Text()),
+		verifier: secret.New(oauth2.GenerateVerifier()),
+		keys:     &keySet{client: c.HTTP, address: c.Server.JWKS},
+	}
+}
+
+func (t *attempt) openID() bool {
+	return t.client.Server.Issuer != "" && slices.Contains(t.ask.Scopes, "openid")
+}
+
+func (t *attempt) expect() loopback.Expect {
+	server := t.client.Server
+	e := loopback.Expect{State: t.state, Issuer: server.Issuer, IssuerRequired: server.IssuerInAnswer}
+	if u, err := url.Parse(server.Authorization); err == nil {
+		e.Origin = u.Scheme + "://" + u.Host
+	}
+	return e
+}
+
+// address gives the authorization request. macOS's open re-escapes what it takes for a raw
+// space, so its query has %20, never +.
+func (t *attempt) address() string {
+	config := t.client.config()
+	config.RedirectURL, config.Scopes = t.redirectURI, t.ask.Scopes
+	var options []oauth2.AuthCodeOption
+	for key, value := range t.ask.Params {
+		options = append(options, oauth2.SetAuthURLParam(key, value))
+	}
+	options = append(options, oauth2.S256ChallengeOption(t.verifier.Reveal()))
+	if t.openID() {
+		options = append(options, oauth2.SetAuthURLParam("nonce", t.nonce.Reveal()))
+	}
+	address := config.AuthCodeURL(t.state.Reveal(), options...)
+	endpoint := len(config.Endpoint.AuthURL)
+	return address[:endpoint] + strings.ReplaceAll(address[endpoint:], "+", "%20")
+}
+
+// redeem exchanges the code and finds out who signed in.
+func (t *attempt) redeem(ctx context.Context, code secret.Text) (Tokens, Identity, error) {
+	tokens, err := t.client.exchange(ctx, code, t.verifier, t.redirectURI)
+	if err != nil {
+		return tokens, Identity{}, err
+	}
+	id, err := t.identify(ctx, tokens)
+	if err != nil {
+		t.discard(ctx, tokens)
+		return Tokens{}, Identity{}, err
+	}
+	return tokens, id, nil
+}
+
+// discard ends a grant that nobody will use. It is a courtesy: its error helps nobody. Google
+// would end the person's logins on other computers, too.
+func (t *attempt) discard(ctx context.Context, tokens Tokens) {
+	if t.client.Server.Revocation == "" || t.client.Server.Issuer == google {
+		return
+	}
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer stop()
+	if tokens.Refresh.Empty() {
+		_ = t.client.revoke(ctx, tokens.Access, "access_token")
+		return
+	}
+	_ = t.client.revoke(ctx, tokens.Refresh, "refresh_token")
+}
+
+// identify asks the userinfo endpoint only for what the ID token does not say.
+func (t *attempt) identify(ctx context.Context, tokens Tokens) (Identity, error) {
+	var id Identity
+	c := t.client
+	if t.openID() {
+		var err error
+		if id, err = t.verify(ctx, tokens); err != nil {
+			return Identity{}, err
+		}
+		if id.Email != "" || !slices.Contains(t.ask.Scopes, "email") {
+			return id, nil
+		}
+	}
+	if c.Server.Userinfo == "" {
+		return id, nil
+	}
+	more, err := c.Userinfo(ctx, tokens.Access, id.Subject)
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind != Untrusted && c.Server.Issuer != "" {
+		return id, nil // what is missing is for display only
+	}
+	more.Name, more.Domain = cmp.Or(more.Name, id.Name), cmp.Or(more.Domain, id.Domain)
+	return more, err
+}
+
+func (t *attempt) verify(ctx context.Context, tokens Tokens) (Identity, error) {
+	c := t.client
+	if tokens.ID.Empty() {
+		return Identity{}, at(untrusted("the server sent no identity token"), "sign in", c.Server.Token)
+	}
+	id, err := c.verifyLogin(ctx, t.keys, tokens, t.nonce)
+	return id, at(err, "check the identity token", c.Server.Issuer)
+}

@@ -1,0 +1,149 @@
+package oauth
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/json"
+	"net/http"
+	"sync"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/keyfob/keyfob/internal/secret"
+)
+
+const (
+	mostKeys   = 100
+	leastRSA   = 2048 // bits
+	longestRSA = 8192
+)
+
+// keySet is the keys that an issuer publishes. It is fetched once ahead of time, and once more if
+// a token names a key that was not there (OpenID Connect Core, 10.1.1).
+type keySet struct {
+	client  *http.Client
+	address string
+
+	mu      sync.Mutex
+	keys    []jose.JSONWebKey
+	fetched int
+	err     error // of the last verification; go-oidc passes on its text alone
+}
+
+// prefetch is for the time in which the person reads the consent page. Its error, if any, comes
+// again when the keys are needed.
+func (k *keySet) prefetch(ctx context.Context) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.fetched == 0 {
+		_ = k.fetch(ctx)
+	}
+}
+
+func (k *keySet) fetch(ctx context.Context) error {
+	const op = "fetch the keys"
+	a, err := get(ctx, k.client, k.address, secret.Text{})
+	switch {
+	case err != nil:
+		return at(err, op, k.address)
+	case a.webPage():
+		return at(a.failure(), op, k.address)
+	}
+	keys, err := readKeys(a.body)
+	if err != nil {
+		return at(err, op, k.address)
+	}
+	k.keys = keys
+	k.fetched++
+	return nil
+}
+
+// readKeys skips keys that cannot or must not be used; none left is an error.
+func readKeys(body []byte) ([]jose.JSONWebKey, error) {
+	m, err := parseObject(body)
+	if err != nil {
+		return nil, untrusted("that is no set of keys: %v", err)
+	}
+	var raw []json.RawMessage
+	if json.Unmarshal(m["keys"], &raw) != nil || len(raw) > mostKeys {
+		return nil, untrusted("that is no set of at most %d keys", mostKeys)
+	}
+	var keys []jose.JSONWebKey
+	for _, r := range raw {
+		var key jose.JSONWebKey
+		if json.Unmarshal(r, &key) == nil && usableKey(key) {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, untrusted("there is no usable key")
+	}
+	return keys, nil
+}
+
+func usableKey(key jose.JSONWebKey) bool {
+	if key.Use != "" && key.Use != "sig" {
+		return false
+	}
+	switch k := key.Key.(type) {
+	case *rsa.PublicKey:
+		return k.N.BitLen() >= leastRSA && k.N.BitLen() <= longestRSA
+	case *ecdsa.PublicKey, ed25519.PublicKey:
+		return key.Valid()
+	}
+	return false // private and symmetric keys have no business there
+}
+
+// VerifySignature makes keySet what go-oidc wants of a set of keys.
+func (k *keySet) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var payload []byte
+	payload, k.err = k.verify(ctx, jwt)
+	return payload, k.err
+}
+
+func (k *keySet) verify(ctx context.Context, jwt string) ([]byte, error) {
+	jws, err := jose.ParseSignedCompact(jwt, signingAlgorithms())
+	if err != nil || len(jws.Signatures) != 1 {
+		return nil, untrusted("the identity token is malformed")
+	}
+	id := jws.Signatures[0].Header.KeyID
+	if !k.has(id) && k.fetched < 2 {
+		if err := k.fetch(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if !k.has(id) {
+		return nil, untrusted("the identity token is signed with a key that the server does not publish")
+	}
+	for _, key := range k.keys {
+		if id != "" && key.KeyID != id {
+			continue
+		}
+		if payload, err := jws.Verify(key.Key); err == nil {
+			return payload, nil
+		}
+	}
+	return nil, untrusted("the signature of the identity token is wrong")
+}
+
+func (k *keySet) has(id string) bool {
+	for _, key := range k.keys {
+		if id == "" || key.KeyID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// signingAlgorithms are those with a public key. None of them can be talked into taking that key
+// for a shared secret.
+func signingAlgorithms() []jose.SignatureAlgorithm {
+	return []jose.SignatureAlgorithm{
+		jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512,
+		jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
+	}
+}

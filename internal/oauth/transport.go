@@ -1,0 +1,109 @@
+package oauth
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// transportError tells what went wrong before there was an answer. It drops the URL that
+// net/http puts into its errors: queries are nobody's business.
+func transportError(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	e := &Error{Kind: Temporary, Err: err}
+	_, malformed := errors.AsType[textproto.ProtocolError](err)
+	switch words := tlsWords(err); {
+	case words != "":
+		e.Kind, e.Message = Untrusted, "the secure connection failed: "+words
+	case malformed:
+		e.Kind, e.Message = Untrusted, "the answer is malformed"
+	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
+		e.Message = "the connection was closed before the answer"
+	default:
+		e.Message = "cannot reach " + netWords(err)
+	}
+	return e
+}
+
+func netWords(err error) string {
+	who := "the server"
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" {
+		who = "the proxy"
+	}
+	return fmt.Sprintf("%s (%s)", who, clip(reason(err)))
+}
+
+func reason(err error) string {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		if dns.IsNotFound {
+			return "no such host"
+		}
+		return "the name cannot be looked up"
+	}
+	if t, ok := errors.AsType[net.Error](err); ok && t.Timeout() {
+		return "no answer in time"
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
+		return reason(op.Err)
+	}
+	return err.Error()
+}
+
+func tlsWords(err error) string {
+	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok && e.Cert != nil && e.Reason == x509.Expired {
+		return fmt.Sprintf("the certificate of %q is valid from %s to %s only; is this computer's clock right?",
+			owner(e.Cert), e.Cert.NotBefore.UTC().Format(time.DateOnly), e.Cert.NotAfter.UTC().Format(time.DateOnly))
+	}
+	if e, ok := errors.AsType[x509.UnknownAuthorityError](err); ok && e.Cert != nil {
+		return fmt.Sprintf("the certificate of %q is signed by %q, which this computer does not know; something on the way may inspect TLS",
+			owner(e.Cert), e.Cert.Issuer)
+	}
+	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return e.Err.Error()
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
+		return "the server does not speak TLS there"
+	}
+	// Alerts and disagreements have no type of their own in crypto/tls.
+	if i := strings.Index(err.Error(), "tls: "); i >= 0 {
+		return clip(err.Error()[i:])
+	}
+	return ""
+}
+
+// owner is whom a certificate was made for. Few have a common name nowadays.
+func owner(cert *x509.Certificate) string {
+	if cert.Subject.CommonName == "" && len(cert.DNSNames) > 0 {
+		return cert.DNSNames[0]
+	}
+	return cert.Subject.CommonName
+}
+
+// proxyAnswer looks at what a proxy says to a request for a tunnel; net/http would make an error
+// of the mere words of its status line.
+func proxyAnswer(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return nil
+	case http.StatusProxyAuthRequired:
+		return &Error{Kind: Proxied, Message: fmt.Sprintf("the proxy %s wants a login", proxy.Host)}
+	}
+	return &Error{Kind: Temporary, Message: fmt.Sprintf("the proxy %s does not let the connection through (%d)", proxy.Host, resp.StatusCode)}
+}

@@ -1,0 +1,181 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/keyfob/keyfob/internal/oauth"
+)
+
+// grace is how long a cancelled command goes on with a renewal that is on its way: the answer may
+// hold the only refresh token that still works.
+const grace = 2 * time.Second
+
+// Token gives a session whose access token is valid for at least minTTL, renewing it if it must.
+// A token that is fresh costs one read of the store and nothing else. If the provider cannot be
+// reached, a token that has not expired yet is given with a warning.
+func (m *Manager) Token(ctx context.Context, profile string, minTTL time.Duration) (Session, error) {
+	s, err := m.Current(ctx, profile)
+	if err != nil || s.Fresh(m.Now(), minTTL) {
+		return s, err
+	}
+	return m.Renew(ctx, s)
+}
+
+// Renew gives the session that follows a stale one, as Token does.
+func (m *Manager) Renew(ctx context.Context, s Session) (Session, error) {
+	renewed, err := m.renew(ctx, s)
+	if err != nil && outage(err) && ctx.Err() == nil && s.Fresh(m.Now(), 0) {
+		m.Warn(err.Error() + "; the token that is at hand is valid until " + day(s.Expires))
+		return s, nil
+	}
+	return renewed, err
+}
+
+// outage tells errors that say nothing about the session from those that do.
+func outage(err error) bool {
+	if e, ok := errors.AsType[*oauth.Error](err); ok {
+		return e.Kind == oauth.Temporary || e.Kind == oauth.Proxied
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind == Busy || e.Kind == Unlocked
+	}
+	return true // the store cannot be written just now
+}
+
+// Refresh renews a session now, or only if less than minTTL is left when minTTL is positive. It
+// tells whether the session was renewed since the call, by this process or by another.
+func (m *Manager) Refresh(ctx context.Context, profile string, minTTL time.Duration) (Session, bool, error) {
+	s, err := m.Current(ctx, profile)
+	if err != nil {
+		return s, false, err
+	}
+	if minTTL > 0 && s.Fresh(m.Now(), minTTL) {
+		return s, false, nil
+	}
+	s, err = m.renew(ctx, s)
+	return s, err == nil, err
+}
+
+// Identity asks the provider who is signed in, renewing the session if it must, and once more if
+// the provider rejects the token.
+func (m *Manager) Identity(ctx context.Context, profile string) (Session, oauth.Identity, error) {
+	s, err := m.Token(ctx, profile, 0)
+	if err != nil || s.UserinfoURL == "" {
+		return s, s.Identity(), err
+	}
+	id, err := m.client(s).Userinfo(ctx, s.Access, s.Subject)
+	if e, ok := errors.AsType[*oauth.Error](err); !ok || e.Kind != oauth.LoginAgain || e.Code == oauth.InsufficientScope || !s.Renewable() {
+		return s, id, err
+	}
+	if s, err = m.renew(ctx, s); err != nil {
+		return s, id, err
+	}
+	id, err = m.client(s).Userinfo(ctx, s.Access, s.Subject)
+	return s, id, err
+}
+
+// renew replaces a stale session, or waits for whoever is doing so. Of many processes exactly one
+// takes the lock at once; the others wait for it together and then read what it stored.
+// What counts is whether the store holds another token than the stale one, not whether that one
+// looks fresh: with clocks apart, each process in turn would renew again.
+func (m *Manager) renew(ctx context.Context, stale Session) (Session, error) {
+	lock, err := m.lockOf(stale.Profile)
+	if err != nil {
+		return Session{}, err
+	}
+	defer lock.unlock()
+	for {
+		mine, err := lock.try()
+		if err != nil {
+			return Session{}, err
+		}
+		if !mine {
+			if err := lock.wait(ctx); err != nil {
+				return Session{}, err
+			}
+		}
+		s, err := m.Current(ctx, stale.Profile)
+		if err != nil || s.Access != stale.Access {
+			return s, err
+		}
+		if mine {
+			return m.renewLocked(ctx, s)
+		}
+		lock.unlock() // the holder did not renew: it failed, or did something else
+	}
+}
+
+// renewLocked asks the provider. The mark that it leaves in the store first proves that the store
+// can be written before a token is spent, and tells the next process if this one is killed.
+func (m *Manager) renewLocked(ctx context.Context, s Session) (Session, error) {
+	if s.Refresh.Empty() {
+		return s, &Error{Kind: Expired, Profile: s.Profile, Had: s.Account(), Since: s.Expires}
+	}
+	interrupted := s.Renewing
+	s.Renewing = m.Now()
+	if err := m.save(ctx, s); err != nil {
+		return s, err
+	}
+	ctx, stop := outlive(ctx, grace)
+	defer stop()
+	tokens, err := m.client(s).Refresh(ctx, s.Refresh, s.Subject)
+	if refused(err) {
+		// Somebody who does not share our lock, as another machine with the same keyring, may
+		// have been faster.
+		if other, e := m.Current(ctx, s.Profile); e == nil && other.Refresh != s.Refresh {
+			s = other
+			tokens, err = m.client(s).Refresh(ctx, s.Refresh, s.Subject)
+		}
+	}
+	if err != nil {
+		return s, m.notRenewed(ctx, s, interrupted, err)
+	}
+	s.take(tokens)
+	s.Renewing, s.Renewed = time.Time{}, tokens.Received
+	if err := m.insist(ctx, s); err != nil {
+		return s, &Error{Kind: Unsaved, Profile: s.Profile, Err: err}
+	}
+	return s, nil
+}
+
+func refused(err error) bool {
+	e, ok := errors.AsType[*oauth.Error](err)
+	return ok && e.Kind == oauth.LoginOver
+}
+
+// insist tries to save a rotated token three times: nothing else holds it.
+func (m *Manager) insist(ctx context.Context, s Session) error {
+	var err error
+	for range 3 {
+		if err = m.save(ctx, s); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// notRenewed records what a failure means for the session. Nothing is ever deleted for it.
+func (m *Manager) notRenewed(ctx context.Context, s Session, interrupted time.Time, err error) error {
+	e, _ := errors.AsType[*oauth.Error](err)
+	switch {
+	case refused(err):
+		s.Dead, s.DeadWhy, s.Renewing = m.Now(), e.Said(), time.Time{}
+		if !interrupted.IsZero() {
+			s.DeadWhy = "the renewal of " + day(interrupted) + " was interrupted, and the provider has replaced the token"
+		}
+		return errors.Join(over(s), m.save(ctx, s))
+	case e != nil && e.Lost:
+		return err // the mark stays: the provider may have replaced the token
+	}
+	s.Renewing = interrupted
+	return errors.Join(err, m.save(ctx, s))
+}
+
+// outlive gives a context that ends a while after its parent does.
+func outlive(parent context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
+	stop := context.AfterFunc(parent, func() { time.AfterFunc(by, cancel) })
+	return ctx, func() { stop(); cancel() }
+}
