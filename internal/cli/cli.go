@@ -1,0 +1,151 @@
+// Package cli is the command line: arguments in, text out, exit status. It says what the other
+// packages found, in words for a person or as JSON for a program, and decides nothing about
+// tokens itself.
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyfob/keyfob/internal/oauth"
+	"github.com/keyfob/keyfob/internal/profile"
+	"github.com/keyfob/keyfob/internal/session"
+	"github.com/keyfob/keyfob/internal/store"
+)
+
+// Env is everything that the program takes from the world.
+type Env struct {
+	In                  io.Reader
+	Out, Err            io.Writer
+	Getenv              func(string) string
+	Dir                 string // where .keyfob files are looked for
+	ConfigDir, StateDir string
+	Store               store.Store
+	StoreName           string // what people call the store: keyring
+	HTTP                http.RoundTripper
+	Now                 func() time.Time
+	Open                func(ctx context.Context, address string) error
+	Desktop             bool // a browser could show something to the person who typed the command
+	Version             string
+
+	// Interruptible gives a context that ends at a signal. Nil: the one that it is given.
+	Interruptible func(context.Context) context.Context
+}
+
+// app is one run of the program.
+type app struct {
+	Env
+	option  string // -p
+	json    bool
+	verbose bool
+
+	untouched string // what an interruption has left as it was, for the person
+}
+
+// Run carries out one command line and gives the exit status. It ends early, with everything put
+// away, when ctx does; the status for that is the caller's.
+func Run(ctx context.Context, env Env, args []string) (status int) {
+	a := &app{Env: env}
+	root := a.root()
+	root.SetArgs(args)
+	if err := root.ExecuteContext(ctx); err != nil {
+		a.json = a.json || slices.Contains(args, "--json") // behind an option that cannot be parsed
+		return a.fail(err)
+	}
+	return 0
+}
+
+// Command gives the command tree for those who describe it: man pages, reference.
+func Command(env Env) *cobra.Command { return (&app{Env: env}).root() }
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "keyfob",
+		Short: "Sign in from the terminal; your tokens stay on your keyring",
+		Long: `keyfob signs you in with your own browser (OAuth 2.0, OpenID Connect), keeps the
+tokens in this system's keyring, and gives a valid one to whatever needs it.`,
+		Example: `  keyfob login --client client_secret.json   sign in, with the file from Google's console
+  keyfob demo                                try everything, nothing to set up`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              unknownCommand,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return a.welcome(cmd) },
+		PersistentPreRunE: named,
+	}
+	root.SetIn(a.In)
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%v", err).try(cmd.CommandPath() + " --help")
+	})
+	flags := root.PersistentFlags()
+	flags.StringVarP(&a.option, "profile", "p", "", "`name` of the profile (or KEYFOB_PROFILE, or a .keyfob file)")
+	flags.BoolVar(&a.json, "json", false, "print JSON, errors too")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say which requests are made (never what is in them)")
+	_ = root.RegisterFlagCompletionFunc("profile", a.completeProfiles) // fails for unknown flags only
+	for _, c := range []*cobra.Command{
+		a.loginCommand(), a.whoamiCommand(), a.tokenCommand(), a.refreshCommand(), a.logoutCommand(),
+		a.profilesCommand(), a.demoCommand(), a.versionCommand(),
+	} {
+		root.AddCommand(c)
+	}
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	strict(root)
+	return root
+}
+
+// interruptible gives the context of a command that asks others or waits for them.
+func (a *app) interruptible(cmd *cobra.Command) context.Context {
+	if a.Interruptible == nil {
+		return cmd.Context()
+	}
+	return a.Interruptible(cmd.Context())
+}
+
+// choose gives the name of the profile that the command is about.
+func (a *app) choose() (profile.Choice, error) {
+	return profile.Choose(a.option, a.Getenv, a.Dir, a.ConfigDir)
+}
+
+func (a *app) profiles() profile.Files { return profile.Files{Dir: a.ConfigDir} }
+
+func (a *app) manager() *session.Manager {
+	return &session.Manager{
+		Store: a.Store, StateDir: a.StateDir, HTTP: oauth.NewHTTPClient(a.HTTP, a.Now, a.trace()), Now: a.Now,
+		Warn: func(text string) { a.say("warning: %s", text) },
+	}
+}
+
+func (a *app) trace() oauth.Trace {
+	if !a.verbose {
+		return nil
+	}
+	return func(method, host, path string, status int, took time.Duration) {
+		a.say("%s %s%s: %d in %s", method, host, path, status, took.Round(time.Millisecond))
+	}
+}
+
+// noSession explains a missing session where the profile itself is missing, too.
+func (a *app) noSession(err error, choice profile.Choice) error {
+	if e, ok := errors.AsType[*session.Error](err); ok && e.Kind == session.None {
+		return cmp.Or(a.unknown(choice), err)
+	}
+	return err
+}
+
+// unknown is the error of a name that somebody gave and no profile has.
+func (a *app) unknown(choice profile.Choice) error {
+	names, err := a.profiles().List()
+	if choice.Rule == profile.RuleDefault || err != nil || slices.Contains(names, choice.Name) {
+		return nil
+	}
+	return &unknownProfileError{choice, profile.Nearest(choice.Name, names)}
+}

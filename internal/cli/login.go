@@ -1,0 +1,318 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/keyfob/keyfob/internal/loopback"
+	"github.com/keyfob/keyfob/internal/oauth"
+	"github.com/keyfob/keyfob/internal/profile"
+	"github.com/keyfob/keyfob/internal/secret"
+	"github.com/keyfob/keyfob/internal/session"
+)
+
+// loginOptions are the options of login that are no settings of the profile.
+type loginOptions struct {
+	client, secretFile            string
+	noBrowser, replace, allScopes bool
+	timeout                       time.Duration
+}
+
+func (a *app) loginCommand() *cobra.Command {
+	var o loginOptions
+	c := &cobra.Command{
+		Use:   "login",
+		Short: "Sign in with the browser",
+		Long: `login signs you in with your own browser. The first time it needs to know where: for
+Google, the file of a Desktop app client from the console; for other providers, the issuer
+and a client ID. It remembers that as the profile; after that, "keyfob login" is enough.
+` + exits(exitUsage, exitLogin, exitRefused, exitTemporary, exitProtocol, exitStore, exitLocal, exitTimeout),
+		Example: `  keyfob login --client client_secret.json
+  keyfob login -p work --issuer https://id.example.com --client-id ID --scope "openid email"`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.login(a.interruptible(cmd), cmd.Flags(), o) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.client, "client", "", "client `file` from Google's console (client_secret_….json)")
+	f.StringVar(&o.secretFile, "client-secret-file", "", "`file` that holds the client secret; - for standard input (or KEYFOB_CLIENT_SECRET)")
+	f.BoolVar(&o.noBrowser, "no-browser", false, "print the address, open nothing")
+	f.BoolVar(&o.replace, "replace", false, "let another account take over this profile")
+	f.BoolVar(&o.allScopes, "require-all-scopes", false, "exit 3 if the provider grants fewer scopes than asked")
+	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "`time` to wait for the browser")
+	addSettings(f)
+	return c
+}
+
+// addSettings makes an option of each setting of a profile.
+func addSettings(f *pflag.FlagSet) {
+	for _, key := range profile.Keys() {
+		switch {
+		case key.Option() == "":
+		case key.Kind == profile.List:
+			f.StringArray(key.Option(), nil, key.Help)
+		case key.Kind == profile.Switch:
+			f.Bool(key.Option(), false, key.Help)
+		default:
+			f.String(key.Option(), "", key.Help)
+		}
+	}
+}
+
+// changed gives the options that were set, as the profile package wants them.
+func changed(f *pflag.FlagSet) map[string][]string {
+	options := map[string][]string{}
+	f.Visit(func(flag *pflag.Flag) {
+		if list, ok := flag.Value.(pflag.SliceValue); ok {
+			options[flag.Name] = list.GetSlice()
+		} else {
+			options[flag.Name] = []string{flag.Value.String()}
+		}
+	})
+	return options
+}
+
+func (a *app) login(ctx context.Context, f *pflag.FlagSet, o loginOptions) error {
+	a.untouched = "; nothing was changed" // until the tokens are there; from then on a login is not interrupted
+	if o.timeout <= 0 {
+		return usage("--timeout %s: a time above 0 was expected", o.timeout)
+	}
+	choice, err := a.choose()
+	if err != nil {
+		return config(err)
+	}
+	p, client, err := a.settings(choice.Name, changed(f), o.client)
+	if err != nil {
+		return config(err)
+	}
+	m := a.manager()
+	clientSecret, err := a.clientSecret(ctx, m, p, client, o.secretFile)
+	if err != nil {
+		return err
+	}
+	s, err := m.Login(ctx, session.Plan{
+		Profile: p.Name, Server: serverOf(p), ClientID: p.ClientID, Secret: clientSecret, Replace: o.replace, AllowPrivate: p.AllowPrivateEndpoints,
+		Ask:  oauth.Request{Scopes: p.Scopes, Params: params(p)},
+		Keep: func() error { return a.profiles().Save(p) },
+	}, a.codeFlow(p, o))
+	if err != nil {
+		return err
+	}
+	return a.reportLogin(p, s, o.allScopes)
+}
+
+// settings merges what options, the client file, the environment and the profile's file say.
+func (a *app) settings(name string, options map[string][]string, file string) (profile.Profile, profile.Client, error) {
+	var client profile.Client
+	var layers [4]profile.Settings
+	var errs [4]error
+	layers[0], errs[0] = profile.FromOptions(options)
+	if file != "" {
+		client, errs[1] = profile.ReadClientFile(file)
+		layers[1] = client.Settings(file)
+	}
+	layers[2], errs[2] = profile.FromEnvironment(a.Getenv)
+	layers[3], errs[3] = a.profiles().Load(name)
+	if errors.Is(errs[3], profile.ErrNotFound) {
+		errs[3] = nil
+	}
+	for _, err := range errs {
+		if err != nil {
+			return profile.Profile{}, client, err
+		}
+	}
+	resolved, err := profile.Resolve(name, layers[:]...)
+	if err != nil {
+		return profile.Profile{}, client, err
+	}
+	for _, warning := range client.Warnings {
+		a.say("warning: %s", warning)
+	}
+	if client.ID != "" {
+		err = client.Allows(resolved.RedirectURI(resolved.Port))
+	}
+	return resolved.Profile, client, err
+}
+
+// clientSecret finds the client's secret: from the client file, a file or standard input, the
+// environment, or the store, in this order.
+func (a *app) clientSecret(ctx context.Context, m *session.Manager, p profile.Profile, c profile.Client, file string) (secret.Text, error) {
+	switch env := a.Getenv("KEYFOB_CLIENT_SECRET"); {
+	case file != "":
+		return a.readSecret(ctx, file)
+	case !c.Secret.Empty():
+		return c.Secret, nil
+	case env != "":
+		return secret.New(env), nil
+	}
+	return m.ClientSecret(ctx, p.Name, p.ClientID)
+}
+
+func (a *app) readSecret(ctx context.Context, file string) (secret.Text, error) {
+	const longest = 4 << 10
+	in := a.In
+	if file != "-" {
+		info, err := os.Stat(file)
+		if err == nil && !info.Mode().IsRegular() { // to open a pipe would wait for its writer
+			return secret.Text{}, usage("--client-secret-file: %q is no regular file", file)
+		}
+		f, err := os.Open(file)
+		if err != nil {
+			return secret.Text{}, usage("--client-secret-file: %v", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := readAll(ctx, io.LimitReader(in, longest+1))
+	if ctx.Err() != nil {
+		return secret.Text{}, ctx.Err()
+	}
+	text := strings.TrimRight(string(data), "\r\n")
+	if err != nil || text == "" || len(data) > longest || strings.ContainsAny(text, "\r\n\x00") {
+		return secret.Text{}, usage("--client-secret-file: one line with the secret was expected")
+	}
+	return secret.New(text), nil
+}
+
+// readAll reads until the end of in or of ctx: nobody may be there to end standard input.
+func readAll(ctx context.Context, in io.Reader) (data []byte, err error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() { // ends with in, or with the process
+		data, err := io.ReadAll(in)
+		read <- result{data, err}
+	}()
+	select {
+	case r := <-read:
+		return r.data, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func serverOf(p profile.Profile) oauth.Server {
+	return oauth.Server{
+		Issuer: p.Issuer, Authorization: p.AuthURL, Token: p.TokenURL, Userinfo: p.UserinfoURL,
+		Revocation: p.RevokeURL, Device: p.DeviceURL, JWKS: p.JWKSURL,
+	}
+}
+
+func params(p profile.Profile) map[string]string {
+	all := map[string]string{}
+	for key, value := range p.Params {
+		all[key] = value
+	}
+	for key, value := range map[string]string{"login_hint": p.LoginHint, "hd": p.HostedDomain, "prompt": p.Prompt} {
+		if value != "" {
+			all[key] = value
+		}
+	}
+	return all
+}
+
+func (a *app) codeFlow(p profile.Profile, o loginOptions) oauth.CodeFlow {
+	return oauth.CodeFlow{
+		Redirect: loopback.Redirect{Host: p.RedirectHost, Port: p.Port, Path: p.RedirectPath, AnyPort: p.AnyPort()},
+		Timeout:  o.timeout,
+		Warn:     func(text string) { a.say("warning: %s", text) },
+		Show: func(ctx context.Context, address, redirectURI string) {
+			if p.Port != 0 && redirectURI != p.RedirectURI(p.Port) {
+				a.say("Port %d is taken; the answer comes back to %s", p.Port, redirectURI)
+			}
+			a.show(ctx, address, o.noBrowser)
+		},
+	}
+}
+
+// show tells the person where to go. The address is always there: a browser that opens may be
+// the wrong one.
+func (a *app) show(ctx context.Context, address string, noBrowser bool) {
+	if noBrowser {
+		a.say("Open this address in a browser on this computer:")
+	} else {
+		a.say("Sign in with your browser. If none opens, go to this address on this computer:")
+	}
+	a.say("%s", address)
+	if !noBrowser {
+		if err := a.Open(ctx, address); err != nil {
+			a.say("warning: no browser opened: %v", err)
+		}
+	}
+	a.say("Waiting for the browser. If the provider shows an error page, press Ctrl-C; the page names the reason.")
+}
+
+func (a *app) reportLogin(p profile.Profile, s session.Session, all bool) error {
+	missing := profile.Missing(p.Scopes, s.Scopes)
+	if a.json {
+		if err := a.loginDocument(s, missing); err != nil {
+			return err
+		}
+	} else {
+		a.say("Signed in as %s (%s, profile %s)", s.Account(), providerName(p), p.Name)
+	}
+	if len(missing) > 0 {
+		a.say("Not granted: %s", strings.Join(missing, ", "))
+	}
+	switch {
+	case s.Refresh.Empty():
+		a.say("%s gave no refresh token: this login ends %s. To ask for one: %s --prompt consent",
+			host(provider(s)), when(s.Expires, a.Now()), a.command("login"))
+	case !s.RefreshBy.IsZero():
+		a.say("This login ends %s%s", when(s.RefreshBy, a.Now()), testMode(s, a.Now()))
+	}
+	if all && len(missing) > 0 {
+		return &missingScopesError{missing}
+	}
+	return nil
+}
+
+func (a *app) loginDocument(s session.Session, missing []string) error {
+	return printJSON(a.Out, struct {
+		document
+		Profile   string   `json:"profile"`
+		Issuer    string   `json:"issuer"`
+		Subject   string   `json:"sub"`
+		Email     string   `json:"email"`
+		Scopes    []string `json:"scopes"`
+		Missing   []string `json:"scopes_missing"`
+		ExpiresAt *string  `json:"expires_at"`
+		EndsAt    *string  `json:"login_ends_at"`
+		Renewable bool     `json:"renewable"`
+		Store     string   `json:"store"`
+	}{
+		thisSchema(), s.Profile, s.Issuer, s.Subject, s.Email, list(s.Scopes), list(missing),
+		stamp(s.Expires), stamp(s.RefreshBy), s.Renewable(), a.StoreName,
+	}, "  ")
+}
+
+// testMode explains Google's seven days.
+func testMode(s session.Session, now time.Time) string {
+	if s.Google() && s.RefreshBy.Sub(now) <= 7*24*time.Hour {
+		return ": the app is in test mode at Google; publish it in the console to stay signed in longer"
+	}
+	return ""
+}
+
+type missingScopesError struct{ scopes []string }
+
+func (e *missingScopesError) Error() string {
+	return fmt.Sprintf("signed in, but not granted: %s", strings.Join(e.scopes, ", "))
+}
+
+func providerName(p profile.Profile) string {
+	if p.Provider != "" {
+		return p.Provider
+	}
+	return host(cmp.Or(p.Issuer, p.AuthURL))
+}

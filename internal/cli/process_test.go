@@ -1,0 +1,335 @@
+package cli_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/keyfob/keyfob/internal/idp"
+)
+
+// place is a world for tests that run keyfob themselves.
+type place struct {
+	*world
+	t         *testing.T
+	variables map[string]string
+}
+
+func newPlace(t *testing.T) *place {
+	t.Helper()
+	w, variables, err := newWorld(t, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &place{w, t, variables}
+}
+
+// clock goes on by d.
+func (p *place) clock(d time.Duration) {
+	now := p.now.Load().Add(d)
+	p.now.Store(&now)
+	p.variables["NOW"] = now.Format(time.RFC3339)
+}
+
+func (p *place) command(args ...string) *exec.Cmd {
+	p.t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	c := exec.CommandContext(p.t.Context(), self)
+	c.Args = append([]string{"keyfob"}, args...)
+	c.Env = []string{"TMPDIR=" + os.TempDir(), "GORACE=" + os.Getenv("GORACE")}
+	for name, value := range p.variables {
+		c.Env = append(c.Env, name+"="+value)
+	}
+	return c
+}
+
+// run runs keyfob, which has to succeed, and gives its output.
+func (p *place) run(args ...string) string {
+	p.t.Helper()
+	var said strings.Builder
+	c := p.command(args...)
+	c.Stderr = &said
+	out, err := c.Output()
+	if err != nil {
+		p.t.Fatalf("keyfob %q: %v\n%s", args, err, &said)
+	}
+	return string(out)
+}
+
+func (p *place) login() {
+	p.run("login", "--issuer", p.idp.Issuer, "--client-id", p.variables["PUBLIC"])
+}
+
+// refreshToken gives the refresh token that is stored for the default profile, "" if there is none.
+func (p *place) refreshToken() string {
+	p.t.Helper()
+	var record struct {
+		Refresh string `json:"refresh_token"`
+	}
+	if data := p.record(); data != "" {
+		if err := json.Unmarshal([]byte(data), &record); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	return record.Refresh
+}
+
+// running is a keyfob that has not ended yet.
+type running struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	said chan string // lines of stderr
+}
+
+func (p *place) start(args ...string) *running {
+	p.t.Helper()
+	c := p.command(args...)
+	pipe, err := c.StderrPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	r := &running{p.t, c, make(chan string, 100)}
+	go func() { // ends with the process
+		defer close(r.said)
+		for lines := bufio.NewScanner(pipe); lines.Scan(); {
+			r.said <- lines.Text()
+		}
+	}()
+	return r
+}
+
+// until waits for a line that begins so.
+func (r *running) until(prefix string) {
+	r.t.Helper()
+	var all []string
+	for line := range r.said {
+		if all = append(all, line); strings.HasPrefix(line, prefix) {
+			return
+		}
+	}
+	r.t.Fatalf("keyfob ended without %q: %q", prefix, all)
+}
+
+func (r *running) signal(s os.Signal) {
+	r.t.Helper()
+	if err := r.cmd.Process.Signal(s); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// end waits for the process, and gives its exit status and the rest of what it said.
+func (r *running) end() (status int, said string) {
+	var lines []string
+	for line := range r.said {
+		lines = append(lines, line)
+	}
+	_ = r.cmd.Wait()
+	return r.cmd.ProcessState.ExitCode(), strings.Join(lines, "\n")
+}
+
+const cancelled = "keyfob: cancelled; nothing was changed"
+
+// record gives what the store has of the default profile, "" if that is nothing.
+func (p *place) record() string {
+	p.t.Helper()
+	data, err := os.ReadFile(filepath.Join(p.variables["STORE"], "default"))
+	if err != nil && !os.IsNotExist(err) {
+		p.t.Fatal(err)
+	}
+	return string(data)
+}
+
+func needsSignals(t *testing.T) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("there are no signals between processes here")
+	}
+}
+
+// B-030e, B-030g: a login that is interrupted while it waits leaves nothing behind.
+func TestInterruptedWhileWaiting(t *testing.T) {
+	needsSignals(t)
+	for _, test := range []struct {
+		signal syscall.Signal
+		status int
+	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}, {syscall.SIGHUP, 129}} {
+		t.Run(test.signal.String(), func(t *testing.T) {
+			p := newPlace(t)
+			p.variables["PERSON"] = "nobody"
+			r := p.start("login", "--issuer", p.idp.Issuer, "--client-id", p.variables["PUBLIC"])
+			r.until("Waiting for the browser")
+			r.signal(test.signal)
+			if status, said := r.end(); status != test.status || said != cancelled {
+				t.Errorf("exit status %d, want %d, saying %q", status, test.status, said)
+			}
+			p.isUnused()
+		})
+	}
+}
+
+// isUnused finds out whether a login left anything, its port among it.
+func (p *place) isUnused() {
+	p.t.Helper()
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		if l, err := net.Listen("tcp", net.JoinHostPort(host, p.variables["PORT"])); err == nil {
+			_ = l.Close()
+		} else if host == "127.0.0.1" {
+			p.t.Error(err)
+		}
+	}
+	for _, dir := range []string{p.variables["HOME"], p.variables["STORE"]} {
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+			p.t.Errorf("%s holds %v, %v", dir, entries, err)
+		}
+	}
+}
+
+// hold has the provider do its work, and keep the answer back until answer is closed. It closes
+// asked when the request is there.
+func (p *place) hold(endpoint string) (asked <-chan struct{}, answer chan<- struct{}) {
+	came, release := make(chan struct{}), make(chan struct{})
+	p.idp.Script(endpoint, idp.Step{AfterReal: true, Hold: release})
+	p.idp.Observe(func(r idp.Request) {
+		if r.Endpoint == endpoint {
+			p.idp.Observe(nil)
+			close(came)
+		}
+	})
+	return came, release
+}
+
+// B-030f: the provider took the code, but the answer did not come.
+func TestInterruptedDuringExchange(t *testing.T) {
+	needsSignals(t)
+	p := newPlace(t)
+	asked, answer := p.hold(idp.Token)
+	defer close(answer)
+	r := p.start("login", "--issuer", p.idp.Issuer, "--client-id", p.variables["PUBLIC"])
+	<-asked
+	r.signal(os.Interrupt)
+	r.until(cancelled)
+	if status, said := r.end(); status != 130 {
+		t.Errorf("exit status %d, saying %q", status, said)
+	}
+	if p.refreshToken() != "" {
+		t.Error("a login was stored")
+	}
+}
+
+// A renewal that is on its way when the interruption comes is finished: the answer may hold the
+// only refresh token that still works.
+func TestInterruptedDuringRenewal(t *testing.T) {
+	needsSignals(t)
+	for _, command := range []string{"refresh", "token", "whoami"} {
+		t.Run(command, func(t *testing.T) {
+			p := newPlace(t)
+			p.login()
+			p.clock(2 * time.Hour)
+			before := p.refreshToken()
+			asked, answer := p.hold(idp.Token)
+			r := p.start(command)
+			<-asked
+			r.signal(os.Interrupt)
+			close(answer)
+			status, said := r.end()
+			if status != 130 || strings.Contains(said, "nothing was changed") {
+				t.Errorf("exit status %d, saying %q", status, said)
+			}
+			if after := p.refreshToken(); after == before || !p.idp.Alive(after) {
+				t.Error("the new refresh token was lost")
+			}
+		})
+	}
+}
+
+// If the answer does not come, what is said is true, and the next command knows what happened.
+func TestInterruptedWithoutAnAnswer(t *testing.T) {
+	needsSignals(t)
+	for _, test := range []struct{ command, endpoint, next string }{
+		{"refresh", idp.Token, "was interrupted, and the provider has replaced the token"},
+		{"token", idp.Token, "was interrupted, and the provider has replaced the token"},
+		{"logout", idp.Revoke, "nobody is signed in"},
+	} {
+		t.Run(test.command, func(t *testing.T) {
+			p := newPlace(t)
+			p.login()
+			p.clock(2 * time.Hour)
+			asked, answer := p.hold(test.endpoint)
+			defer close(answer)
+			r := p.start(test.command)
+			<-asked
+			r.signal(os.Interrupt)
+			if status, said := r.end(); status != 130 || strings.Contains(said, "nothing was changed") {
+				t.Errorf("exit status %d, saying %q", status, said)
+			}
+			r = p.start("token")
+			if status, said := r.end(); status != 3 || !strings.Contains(said, test.next) {
+				t.Errorf("keyfob token: exit status %d, saying %q", status, said)
+			}
+		})
+	}
+}
+
+// B-150, B-151: many processes that find the token expired cost one renewal, and all print the same.
+func TestManyAtOnce(t *testing.T) {
+	p := newPlace(t)
+	p.login()
+	p.clock(2 * time.Hour)
+	before := p.idp.Count(idp.Token)
+	const many = 20
+	tokens := make([]string, many)
+	var all sync.WaitGroup
+	for i := range tokens {
+		all.Go(func() {
+			out, err := p.command("token").Output()
+			if err != nil {
+				t.Error(err)
+			}
+			tokens[i] = string(out)
+		})
+	}
+	all.Wait()
+	for _, token := range tokens {
+		if token != tokens[0] || !strings.HasPrefix(token, "at-") {
+			t.Fatalf("the processes printed %q", tokens)
+		}
+	}
+	if n := p.idp.Count(idp.Token) - before; n != 1 {
+		t.Errorf("%d renewals, want 1", n)
+	}
+	if !p.idp.Alive(p.refreshToken()) {
+		t.Error("the login did not survive")
+	}
+}
+
+// A pipe that nobody reads ends the command without a panic (B-189i).
+func TestNobodyReads(t *testing.T) {
+	p := newPlace(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Close()
+	defer w.Close()
+	var said strings.Builder
+	c := p.command("help")
+	c.Stdout, c.Stderr = w, &said
+	if err := c.Run(); err == nil || said.String() != "" {
+		t.Errorf("%v, saying %q", err, &said)
+	}
+}

@@ -1,0 +1,389 @@
+package cli_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/keyfob/keyfob/internal/idp"
+	"github.com/keyfob/keyfob/internal/idp/idptest"
+)
+
+// TestScripts runs testdata/*.txtar. Each script has a home, a store, a port and a provider of its
+// own, at a time that stands still, and these commands:
+//
+//	status N keyfob ...    runs keyfob, and wants exit status N. Whatever is run: nothing that a
+//	                       terminal would obey is printed, and no secret but by token
+//	journal OP...          what the last command did with the store, as 'get default'
+//	files DIR NAME...      the files below DIR, all of them
+//	secrets                no file below HOME or TMPDIR holds a secret
+//	clock D                goes on by D
+//	hold ADDRESS, release  has the port on 127.0.0.1 or [::1]
+//	envfile FROM TO        copies a file, with $VARIABLES replaced, for nobody else to read
+//	idp count ENDPOINT N   how many requests the last command sent there; all for all endpoints
+//	idp script ENDPOINT STEP...
+//	                       the next answers: 503, 200=FILE for a body, 429~N to wait N seconds, drop,
+//	                       >ADDRESS for a redirect,
+//	                       each once or, with * behind it, for ever; nothing takes them back
+//	idp edit WHAT NAME=JSON... -NAME...
+//	                       changes claims, metadata, token or userinfo; VALUE is a text unless it is
+//	                       JSON, and big:N a text of N bytes
+//	idp revoke-all, idp stop
+//	[!] idp alive PROFILE  the provider would take the refresh token that the store has
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setup,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": status, "journal": journal, "files": listFiles, "secrets": noSecrets,
+			"clock": clock, "hold": hold, "release": release, "idp": control, "envfile": envFile,
+		},
+	})
+}
+
+// world is what a script's keyfob lives in.
+type world struct {
+	idp  *idptest.IdP
+	now  atomic.Pointer[time.Time]
+	seen int // requests to the provider before the last command
+	held []net.Listener
+}
+
+type worldKey struct{}
+
+func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
+
+func setup(env *testscript.Env) error {
+	w, variables, err := newWorld(env.T().(testing.TB), env.WorkDir)
+	if err != nil {
+		return err
+	}
+	env.Values[worldKey{}] = w
+	for name, value := range variables {
+		env.Setenv(name, value)
+	}
+	return nil
+}
+
+// newWorld makes a world below a directory, and gives the variables that keyfob's process needs.
+func newWorld(t testing.TB, dir string) (*world, map[string]string, error) {
+	w := &world{}
+	start := time.Date(2026, 1, 2, 15, 0, 0, 0, time.UTC)
+	w.now.Store(&start)
+	port, err := freePort()
+	if err != nil {
+		return nil, nil, err
+	}
+	w.idp = idptest.Start(t, func(c *idp.Config) {
+		c.Now = func() time.Time { return *w.now.Load() }
+		c.Clients[1].RedirectURIs = []string{fmt.Sprintf("http://localhost:%d/oauth2callback", port)}
+	})
+	home, keyring := filepath.Join(dir, "home"), filepath.Join(dir, "store")
+	for _, dir := range []string{home, keyring} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, nil, err
+		}
+	}
+	return w, map[string]string{
+		"HOME": home, "CONFIG": filepath.Join(home, ".config", "keyfob"), "STATE": filepath.Join(home, ".local", "state", "keyfob"),
+		"STORE": keyring, "PERSON": "ada", "NOW": start.Format(time.RFC3339),
+		"BROWSER_LOG": filepath.Join(dir, "browser.log"), "PAGE": filepath.Join(dir, "page"),
+		"ISSUER": w.idp.Issuer, "IDP": strings.TrimPrefix(w.idp.Issuer, "http://"),
+		"PUBLIC": idptest.Public, "CONFIDENTIAL": idptest.Confidential,
+		"PORT": strconv.Itoa(port), "KEYFOB_PORT": strconv.Itoa(port),
+	}, closeToOthers(home)
+}
+
+// closeToOthers does what the umask of whoever runs the tests may not have done.
+func closeToOthers(dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.Type()&fs.ModeSymlink != 0 {
+			return err
+		}
+		return os.Chmod(path, 0o700)
+	})
+}
+
+// freePort finds a port outside of the range that systems take for outgoing connections: nobody
+// else gets it by chance.
+func freePort() (int, error) {
+	for range 100 {
+		port := 20000 + rand.IntN(10000)
+		four, err4 := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+		if err4 != nil {
+			continue
+		}
+		six, err6 := net.Listen("tcp6", fmt.Sprintf("[::1]:%d", port))
+		if err6 == nil {
+			_ = six.Close()
+		}
+		if err := four.Close(); err != nil || errors.Is(err6, os.ErrExist) {
+			continue
+		}
+		return port, nil
+	}
+	return 0, errors.New("no free port in 100 attempts")
+}
+
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N program argument...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	w := worldOf(ts)
+	w.seen = len(w.idp.Requests())
+	for _, file := range []string{ts.Getenv("STORE") + ".journal", ts.Getenv("BROWSER_LOG"), ts.Getenv("PAGE")} {
+		ts.Check(os.RemoveAll(file))
+	}
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	if e, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = e.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	out, said := ts.ReadFile("stdout"), ts.ReadFile("stderr")
+	if len(args) < 3 || args[2] != "__complete" { // for shells, with tabs
+		ts.Check(safe(out))
+	}
+	ts.Check(safe(said))
+	if found := secretPattern().FindString(said); found != "" {
+		ts.Fatalf("stderr holds a secret: %s", found)
+	}
+	if found := secretPattern().FindString(out); found != "" && !slices.Contains(args, "token") {
+		ts.Fatalf("stdout holds a secret: %s", found)
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+// safe finds what a terminal would obey, and what is no text.
+func safe(s string) error {
+	for i, r := range s {
+		if r != '\n' && !unicode.IsPrint(r) || r == unicode.ReplacementChar {
+			return fmt.Errorf("the output has %U at %q", r, s[max(0, i-40):i])
+		}
+	}
+	return nil
+}
+
+// secretPattern finds tokens, codes and client secrets of the provider.
+func secretPattern() *regexp.Regexp {
+	return regexp.MustCompile(`(at|rt)-[A-Z2-7]{52}|4(/|%2F)[A-Z2-7]{52}|eyJ[\w-]{10,}\.eyJ|` + idptest.Secret)
+}
+
+func journal(ts *testscript.TestScript, neg bool, args []string) {
+	data, err := os.ReadFile(ts.Getenv("STORE") + ".journal")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		ts.Check(err)
+	}
+	got := strings.Split(strings.TrimSpace(string(data)), "\n")
+	if want := slices.Concat(args, []string{""}); strings.Join(got, "\n") != strings.TrimSpace(strings.Join(want, "\n")) != neg {
+		ts.Fatalf("the store saw %q", got)
+	}
+}
+
+func listFiles(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: files directory name...")
+	}
+	found := []string{}
+	root := ts.MkAbs(args[0])
+	ts.Check(filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			name, err := filepath.Rel(root, path)
+			found = append(found, filepath.ToSlash(name))
+			return err
+		}
+		return err
+	}))
+	if !slices.Equal(found, slices.Sorted(slices.Values(args[1:]))) {
+		ts.Fatalf("%s holds %q", args[0], found)
+	}
+}
+
+func noSecrets(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, root := range []string{ts.Getenv("HOME"), ts.Getenv("TMPDIR")} {
+		ts.Check(filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			if found := secretPattern().Find(data); found != nil {
+				return fmt.Errorf("%s holds a secret: %s", path, found)
+			}
+			return err
+		}))
+	}
+}
+
+func clock(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	w := worldOf(ts)
+	t := w.now.Load().Add(d)
+	w.now.Store(&t)
+	ts.Setenv("NOW", t.Format(time.RFC3339))
+}
+
+func hold(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", args[0]+":"+ts.Getenv("PORT"))
+	ts.Check(err)
+	w := worldOf(ts)
+	if len(w.held) == 0 {
+		ts.Defer(func() { release(ts, false, nil) })
+	}
+	w.held = append(w.held, l)
+}
+
+func release(ts *testscript.TestScript, _ bool, _ []string) {
+	w := worldOf(ts)
+	for _, l := range w.held {
+		_ = l.Close()
+	}
+	w.held = nil
+}
+
+func envFile(ts *testscript.TestScript, _ bool, args []string) {
+	text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
+}
+
+func control(ts *testscript.TestScript, neg bool, args []string) {
+	w := worldOf(ts)
+	switch {
+	case len(args) == 1 && args[0] == "revoke-all":
+		w.idp.RevokeAll()
+	case len(args) == 1 && args[0] == "stop":
+		w.idp.Stop()
+	case len(args) == 2 && args[0] == "alive":
+		var record struct {
+			Refresh string `json:"refresh_token"`
+		}
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(filepath.Join(ts.Getenv("STORE"), args[1]))), &record))
+		if w.idp.Alive(record.Refresh) == neg {
+			ts.Fatalf("the stored refresh token of %s: alive is %v", args[1], neg)
+		}
+	case len(args) == 3 && args[0] == "count":
+		count(ts, w, args[1], args[2])
+	case len(args) > 2 && args[0] == "script":
+		var steps []idp.Step
+		for _, arg := range args[2:] {
+			if arg != "nothing" {
+				steps = append(steps, step(ts, arg))
+			}
+		}
+		w.idp.Script(endpoint(ts, args[1]), steps...)
+	case len(args) > 1 && args[0] == "edit":
+		edit(ts, w, args[1], args[2:])
+	default:
+		ts.Fatalf("idp cannot %q", args)
+	}
+}
+
+func endpoint(ts *testscript.TestScript, name string) string {
+	address, known := map[string]string{
+		"discovery": idp.Discovery, "authorize": idp.Authorize, "token": idp.Token,
+		"userinfo": idp.Userinfo, "revoke": idp.Revoke, "jwks": idp.JWKS, "server-metadata": idp.ServerMetadata,
+	}[name]
+	if !known {
+		ts.Fatalf("there is no endpoint %q", name)
+	}
+	return address
+}
+
+func count(ts *testscript.TestScript, w *world, name, want string) {
+	n := 0
+	requests := w.idp.Requests()[w.seen:]
+	for _, r := range requests {
+		if name == "all" || r.Endpoint == endpoint(ts, name) {
+			n++
+		}
+	}
+	if strconv.Itoa(n) != want {
+		ts.Fatalf("%d requests to %s, want %s", n, name, want)
+	}
+}
+
+func step(ts *testscript.TestScript, text string) idp.Step {
+	s := idp.Step{Header: http.Header{}}
+	text, forever := strings.CutSuffix(text, "*")
+	if forever {
+		s.Times = -1
+	}
+	if text == "drop" {
+		s.Drop = true
+		return s
+	}
+	if target, found := strings.CutPrefix(text, ">"); found {
+		s.Redirect = target
+		return s
+	}
+	text, file, found := strings.Cut(text, "=")
+	text, wait, _ := strings.Cut(text, "~")
+	if wait != "" {
+		s.Header.Set("Retry-After", wait)
+	}
+	code, err := strconv.Atoi(text)
+	ts.Check(err)
+	s.Status, s.Body = code, []byte{}
+	if found {
+		s.Body = bytes.TrimSpace([]byte(ts.ReadFile(file)))
+	}
+	if strings.HasSuffix(file, ".html") {
+		s.Header.Set("Content-Type", "text/html")
+	}
+	return s
+}
+
+func edit(ts *testscript.TestScript, w *world, what string, changes []string) {
+	set, known := map[string]func(func(map[string]any)){
+		"claims": w.idp.EditClaims, "metadata": w.idp.EditMetadata, "token": w.idp.EditToken, "userinfo": w.idp.EditUserinfo,
+	}[what]
+	if !known {
+		ts.Fatalf("idp cannot edit %q", what)
+	}
+	set(func(members map[string]any) {
+		for _, change := range changes {
+			if name, gone := strings.CutPrefix(change, "-"); gone {
+				delete(members, name)
+				continue
+			}
+			name, text, _ := strings.Cut(change, "=")
+			members[name] = value(text)
+		}
+	})
+}
+
+func value(text string) any {
+	if n, err := strconv.Atoi(strings.TrimPrefix(text, "big:")); err == nil && strings.HasPrefix(text, "big:") {
+		return strings.Repeat("x", n)
+	}
+	var v any
+	if json.Unmarshal([]byte(text), &v) != nil {
+		return text
+	}
+	return v
+}

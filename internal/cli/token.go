@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyfob/keyfob/internal/secret"
+	"github.com/keyfob/keyfob/internal/session"
+)
+
+func (a *app) tokenCommand() *cobra.Command {
+	var (
+		minTTL time.Duration
+		format string
+		id     bool
+	)
+	c := &cobra.Command{
+		Use:   "token",
+		Short: "Print an access token that is valid now",
+		Long: `token prints an access token and a newline, and nothing else. It renews the token first
+if it must. It never opens a browser and never asks anything, so it is made for scripts.
+
+A token on a command line can be read by every process of this computer. --format curl
+hands it over on standard input instead.
+` + exits(exitUsage, exitLogin, exitRefused, exitTemporary, exitProtocol, exitStore, exitLocal),
+		Example: `  keyfob token
+  keyfob token --format curl | curl --config - https://openidconnect.googleapis.com/v1/userinfo`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if a.json {
+				format = "json"
+			}
+			if minTTL < 0 {
+				return negative(minTTL)
+			}
+			if !slices.Contains(tokenFormats(), format) {
+				return usage("--format %.40q: there is %s", format, strings.Join(tokenFormats(), ", "))
+			}
+			choice, err := a.choose()
+			if err != nil {
+				return config(err)
+			}
+			m := a.manager()
+			s, err := m.Current(cmd.Context(), choice.Name)
+			if err == nil && !s.Fresh(a.Now(), minTTL) {
+				s, err = m.Renew(a.interruptible(cmd), s)
+			}
+			if err != nil {
+				return a.noSession(err, choice)
+			}
+			return a.printToken(s, format, id)
+		},
+	}
+	c.Flags().DurationVar(&minTTL, "min-ttl", time.Minute, "renew if less than this `time` is left")
+	c.Flags().StringVar(&format, "format", "raw", "`form`: "+strings.Join(tokenFormats(), ", "))
+	c.Flags().BoolVar(&id, "id", false, "print the ID token instead")
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(tokenFormats(), cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+func tokenFormats() []string { return []string{"raw", "json", "header", "env", "curl"} }
+
+// printToken is the one place where keyfob shows a secret.
+func (a *app) printToken(s session.Session, format string, id bool) error {
+	token, kind := s.Access, "access_token"
+	if id {
+		token, kind = s.ID, "id_token"
+	}
+	if token.Empty() {
+		return &usageError{"the provider gave no ID token with this login", a.command("login") + " --scope openid"}
+	}
+	if format == "json" {
+		return printJSON(a.Out, a.tokenDocument(s, kind, token), "  ")
+	}
+	_, err := fmt.Fprintln(a.Out, map[string]string{
+		"raw":    token.Reveal(),
+		"header": "Authorization: Bearer " + token.Reveal(),
+		"env":    "export " + map[bool]string{false: "ACCESS_TOKEN", true: "ID_TOKEN"}[id] + "='" + token.Reveal() + "'",
+		"curl":   `header = "Authorization: Bearer ` + curlEscape(token.Reveal()) + `"`,
+	}[format])
+	return err
+}
+
+func curlEscape(s string) string { return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) }
+
+func (a *app) tokenDocument(s session.Session, kind string, token secret.Text) any {
+	return map[string]any{
+		"schema": thisSchema().Schema, "profile": s.Profile, kind: token.Reveal(), "token_type": "Bearer",
+		"expires_at": stamp(s.Expires), "scopes": list(s.Scopes),
+	}
+}
+
+func (a *app) refreshCommand() *cobra.Command {
+	var minTTL time.Duration
+	c := &cobra.Command{
+		Use:   "refresh",
+		Short: "Renew the tokens now",
+		Long: `refresh renews the tokens at the provider, whether or not it must. With --min-ttl, only if
+less than that time is left. Of many that run at once, one asks the provider, and all get
+its answer.
+` + exits(exitUsage, exitLogin, exitRefused, exitTemporary, exitProtocol, exitStore, exitLocal),
+		Example: `  keyfob refresh
+  keyfob refresh --min-ttl 30m --json`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if minTTL < 0 {
+				return negative(minTTL)
+			}
+			choice, err := a.choose()
+			if err != nil {
+				return config(err)
+			}
+			s, refreshed, err := a.manager().Refresh(a.interruptible(cmd), choice.Name, minTTL)
+			if err != nil {
+				return a.noSession(err, choice)
+			}
+			return a.reportRefresh(s, refreshed)
+		},
+	}
+	c.Flags().DurationVar(&minTTL, "min-ttl", 0, "renew only if less than this `time` is left")
+	return c
+}
+
+func negative(minTTL time.Duration) error {
+	return usage("--min-ttl %s: a time of 0 or more was expected", minTTL)
+}
+
+func (a *app) reportRefresh(s session.Session, refreshed bool) error {
+	if a.json {
+		return printJSON(a.Out, struct {
+			document
+			Profile   string  `json:"profile"`
+			Refreshed bool    `json:"refreshed"`
+			ExpiresAt *string `json:"expires_at"`
+		}{thisSchema(), s.Profile, refreshed, stamp(s.Expires)}, "  ")
+	}
+	if refreshed {
+		a.say("Renewed; valid until %s", when(s.Expires, a.Now()))
+	} else {
+		a.say("Not needed; valid until %s", when(s.Expires, a.Now()))
+	}
+	return nil
+}
