@@ -148,7 +148,7 @@ func (p Profile) encode() (string, error) {
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# keyfob profile %s. It holds no secrets and may be shared.\n"+
-		"# What is not set here comes from the provider and the defaults: see keyfob help profiles.\n\n", p.Name)
+		"# What is not set here comes from the provider and the defaults: see keyfob profiles --json.\n\n", p.Name)
 	base := Profile{Provider: p.Provider}
 	preset := presetSettings(p.Provider)
 	preset.fill(defaultSettings())
