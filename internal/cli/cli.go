@@ -143,9 +143,12 @@ func (a *app) noSession(err error, choice profile.Choice) error {
 
 // unknown is the error of a name that somebody gave and no profile has.
 func (a *app) unknown(choice profile.Choice) error {
-	names, err := a.profiles().List()
-	if choice.Rule == profile.RuleDefault || err != nil || slices.Contains(names, choice.Name) {
+	if choice.Rule == profile.RuleDefault {
 		return nil
 	}
-	return &unknownProfileError{choice, profile.Nearest(choice.Name, names)}
+	names, err := a.profiles().List()
+	if err == nil && !slices.Contains(names, choice.Name) {
+		return &unknownProfileError{choice, profile.Nearest(choice.Name, names)}
+	}
+	return nil
 }

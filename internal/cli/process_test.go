@@ -285,6 +285,23 @@ func TestInterruptedWithoutAnAnswer(t *testing.T) {
 	}
 }
 
+// A demo that is interrupted leaves nothing behind either.
+func TestInterruptedDemo(t *testing.T) {
+	needsSignals(t)
+	p := newPlace(t)
+	p.variables["DESKTOP"], p.variables["PERSON"], p.variables["TMPDIR"] = "1", "nobody", t.TempDir()
+	r := p.start("demo")
+	r.until("Waiting for the browser")
+	r.signal(os.Interrupt)
+	if status, said := r.end(); status != 130 || said != cancelled {
+		t.Errorf("exit status %d, saying %q", status, said)
+	}
+	p.isUnused()
+	if entries, err := os.ReadDir(p.variables["TMPDIR"]); err != nil || len(entries) > 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
 // B-150, B-151: many processes that find the token expired cost one renewal, and all print the same.
 func TestManyAtOnce(t *testing.T) {
 	p := newPlace(t)

@@ -1,14 +1,11 @@
 package cli_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,10 +28,10 @@ import (
 // own, at a time that stands still, and these commands:
 //
 //	status N keyfob ...    runs keyfob, and wants exit status N. Whatever is run: nothing that a
-//	                       terminal would obey is printed, and no secret but by token
+//	                       terminal would obey is printed, no secret but by token, and no file
+//	                       below HOME or TMPDIR holds one
 //	journal OP...          what the last command did with the store, as 'get default'
 //	files DIR NAME...      the files below DIR, all of them
-//	secrets                no file below HOME or TMPDIR holds a secret
 //	clock D                goes on by D
 //	hold ADDRESS, release  has the port on 127.0.0.1 or [::1]
 //	envfile FROM TO        copies a file, with $VARIABLES replaced, for nobody else to read
@@ -54,11 +51,24 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               setup,
+		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "journal": journal, "files": listFiles, "secrets": noSecrets,
+			"status": status, "journal": journal, "files": listFiles,
 			"clock": clock, "hold": hold, "release": release, "idp": control, "envfile": envFile,
 		},
 	})
+}
+
+// condition tells whether [ipv6] holds.
+func condition(name string) (bool, error) {
+	if name != "ipv6" {
+		return false, fmt.Errorf("there is no condition %q", name)
+	}
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err == nil {
+		_ = l.Close()
+	}
+	return err == nil, nil
 }
 
 // world is what a script's keyfob lives in.
@@ -174,6 +184,7 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	if found := secretPattern().FindString(out); found != "" && !slices.Contains(args, "token") {
 		ts.Fatalf("stdout holds a secret: %s", found)
 	}
+	ts.Check(keepsNoSecret(ts.Getenv("HOME"), ts.Getenv("TMPDIR")))
 	if got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
 	}
@@ -224,10 +235,14 @@ func listFiles(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func noSecrets(ts *testscript.TestScript, _ bool, _ []string) {
-	for _, root := range []string{ts.Getenv("HOME"), ts.Getenv("TMPDIR")} {
-		ts.Check(filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() {
+// keepsNoSecret looks into every file below some directories.
+func keepsNoSecret(roots ...string) error {
+	for _, root := range roots {
+		if root == "" {
+			continue
+		}
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || !entry.Type().IsRegular() {
 				return err
 			}
 			data, err := os.ReadFile(path)
@@ -235,8 +250,12 @@ func noSecrets(ts *testscript.TestScript, _ bool, _ []string) {
 				return fmt.Errorf("%s holds a secret: %s", path, found)
 			}
 			return err
-		}))
+		})
+		if err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 func clock(ts *testscript.TestScript, _ bool, args []string) {
@@ -269,121 +288,4 @@ func release(ts *testscript.TestScript, _ bool, _ []string) {
 func envFile(ts *testscript.TestScript, _ bool, args []string) {
 	text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
-}
-
-func control(ts *testscript.TestScript, neg bool, args []string) {
-	w := worldOf(ts)
-	switch {
-	case len(args) == 1 && args[0] == "revoke-all":
-		w.idp.RevokeAll()
-	case len(args) == 1 && args[0] == "stop":
-		w.idp.Stop()
-	case len(args) == 2 && args[0] == "alive":
-		var record struct {
-			Refresh string `json:"refresh_token"`
-		}
-		ts.Check(json.Unmarshal([]byte(ts.ReadFile(filepath.Join(ts.Getenv("STORE"), args[1]))), &record))
-		if w.idp.Alive(record.Refresh) == neg {
-			ts.Fatalf("the stored refresh token of %s: alive is %v", args[1], neg)
-		}
-	case len(args) == 3 && args[0] == "count":
-		count(ts, w, args[1], args[2])
-	case len(args) > 2 && args[0] == "script":
-		var steps []idp.Step
-		for _, arg := range args[2:] {
-			if arg != "nothing" {
-				steps = append(steps, step(ts, arg))
-			}
-		}
-		w.idp.Script(endpoint(ts, args[1]), steps...)
-	case len(args) > 1 && args[0] == "edit":
-		edit(ts, w, args[1], args[2:])
-	default:
-		ts.Fatalf("idp cannot %q", args)
-	}
-}
-
-func endpoint(ts *testscript.TestScript, name string) string {
-	address, known := map[string]string{
-		"discovery": idp.Discovery, "authorize": idp.Authorize, "token": idp.Token,
-		"userinfo": idp.Userinfo, "revoke": idp.Revoke, "jwks": idp.JWKS, "server-metadata": idp.ServerMetadata,
-	}[name]
-	if !known {
-		ts.Fatalf("there is no endpoint %q", name)
-	}
-	return address
-}
-
-func count(ts *testscript.TestScript, w *world, name, want string) {
-	n := 0
-	requests := w.idp.Requests()[w.seen:]
-	for _, r := range requests {
-		if name == "all" || r.Endpoint == endpoint(ts, name) {
-			n++
-		}
-	}
-	if strconv.Itoa(n) != want {
-		ts.Fatalf("%d requests to %s, want %s", n, name, want)
-	}
-}
-
-func step(ts *testscript.TestScript, text string) idp.Step {
-	s := idp.Step{Header: http.Header{}}
-	text, forever := strings.CutSuffix(text, "*")
-	if forever {
-		s.Times = -1
-	}
-	if text == "drop" {
-		s.Drop = true
-		return s
-	}
-	if target, found := strings.CutPrefix(text, ">"); found {
-		s.Redirect = target
-		return s
-	}
-	text, file, found := strings.Cut(text, "=")
-	text, wait, _ := strings.Cut(text, "~")
-	if wait != "" {
-		s.Header.Set("Retry-After", wait)
-	}
-	code, err := strconv.Atoi(text)
-	ts.Check(err)
-	s.Status, s.Body = code, []byte{}
-	if found {
-		s.Body = bytes.TrimSpace([]byte(ts.ReadFile(file)))
-	}
-	if strings.HasSuffix(file, ".html") {
-		s.Header.Set("Content-Type", "text/html")
-	}
-	return s
-}
-
-func edit(ts *testscript.TestScript, w *world, what string, changes []string) {
-	set, known := map[string]func(func(map[string]any)){
-		"claims": w.idp.EditClaims, "metadata": w.idp.EditMetadata, "token": w.idp.EditToken, "userinfo": w.idp.EditUserinfo,
-	}[what]
-	if !known {
-		ts.Fatalf("idp cannot edit %q", what)
-	}
-	set(func(members map[string]any) {
-		for _, change := range changes {
-			if name, gone := strings.CutPrefix(change, "-"); gone {
-				delete(members, name)
-				continue
-			}
-			name, text, _ := strings.Cut(change, "=")
-			members[name] = value(text)
-		}
-	})
-}
-
-func value(text string) any {
-	if n, err := strconv.Atoi(strings.TrimPrefix(text, "big:")); err == nil && strings.HasPrefix(text, "big:") {
-		return strings.Repeat("x", n)
-	}
-	var v any
-	if json.Unmarshal([]byte(text), &v) != nil {
-		return text
-	}
-	return v
 }

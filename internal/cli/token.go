@@ -79,11 +79,14 @@ func (a *app) printToken(s session.Session, format string, id bool) error {
 	_, err := fmt.Fprintln(a.Out, map[string]string{
 		"raw":    token.Reveal(),
 		"header": "Authorization: Bearer " + token.Reveal(),
-		"env":    "export " + map[bool]string{false: "ACCESS_TOKEN", true: "ID_TOKEN"}[id] + "='" + token.Reveal() + "'",
+		"env":    "export " + map[bool]string{false: "ACCESS_TOKEN", true: "ID_TOKEN"}[id] + "=" + shellQuote(token.Reveal()),
 		"curl":   `header = "Authorization: Bearer ` + curlEscape(token.Reveal()) + `"`,
 	}[format])
 	return err
 }
+
+// shellQuote matters: a token may hold quotes, and this line is made for eval.
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 func curlEscape(s string) string { return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) }
 
