@@ -144,7 +144,7 @@ func (p *provider) post(t *testing.T, path string, form url.Values) (int, string
 }
 
 // userinfo shows an access token, as any program would.
-func (p *provider) userinfo(t *testing.T, ctx context.Context, accessToken string) (int, string) {
+func (p *provider) userinfo(ctx context.Context, t *testing.T, accessToken string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.issuer+"/userinfo", http.NoBody)
 	must(t, err)
