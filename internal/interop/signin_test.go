@@ -77,7 +77,7 @@ func (k *keyfob) use(op *provider) {
 		k.t.Error("token does not print what is stored, and nothing else")
 	}
 	op.wantAsked(k.t)
-	if status, body := op.userinfo(k.t, bounded(k.t), strings.TrimSpace(first.out)); status != http.StatusOK || !strings.Contains(body, email) {
+	if status, body := op.userinfo(bounded(k.t), k.t, strings.TrimSpace(first.out)); status != http.StatusOK || !strings.Contains(body, email) {
 		k.t.Errorf("the provider does not take the token: %d %s", status, body)
 	}
 	op.wantAsked(k.t, "GET /userinfo")
@@ -109,7 +109,7 @@ func (k *keyfob) logout(op *provider, style string) {
 	access, refresh := storedText(k.t, k.profile, "access_token"), storedText(k.t, k.profile, "refresh_token")
 	k.run("logout").want(0, "Signed out "+email+": revoked at ", "!warning")
 	op.wantAsked(k.t, "POST /revoke refresh_token"+style, "POST /revoke access_token"+style)
-	if status, body := op.userinfo(k.t, bounded(k.t), access); status == http.StatusOK {
+	if status, body := op.userinfo(bounded(k.t), k.t, access); status == http.StatusOK {
 		k.t.Errorf("the access token still serves: %s", body)
 	}
 	if style == "" {
