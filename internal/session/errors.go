@@ -21,6 +21,8 @@ const (
 	Unsaved                   // renewed at the provider, but not stored
 	Unrevoked                 // forgotten here, but the provider could not be told
 	Unremoved                 // revoked at the provider, but not removed here
+	Unknown                   // no login of that ID is pending
+	Late                      // the pending login was not finished in time
 )
 
 // Error is what stands between a person and a session.
@@ -32,6 +34,7 @@ type Error struct {
 	Since   time.Time // when it began, if it is known
 	Reason  string    // what somebody else said of it
 	Google  bool      // the provider is Google
+	Login   time.Time // when the person signed in, if it matters
 	Err     error
 }
 
@@ -67,6 +70,10 @@ func (e *Error) words() string {
 		return fmt.Sprintf("the login of profile %s was renewed, but could not be saved", e.Profile)
 	case Unrevoked:
 		return fmt.Sprintf("signed out of profile %s here, but the provider could not be told", e.Profile)
+	case Unknown:
+		return "no login of that ID is pending: it was finished, or another one was begun"
+	case Late:
+		return fmt.Sprintf("that login had to be finished by %s; nothing was changed", day(e.Since))
 	case Unremoved:
 		return fmt.Sprintf("the login of profile %s was revoked at the provider, but could not be removed here", e.Profile)
 	}

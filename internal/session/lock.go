@@ -2,11 +2,11 @@ package session
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -18,14 +18,17 @@ const (
 )
 
 // profileLock is the right to change one profile's session. The kernel frees it when its holder
-// dies. The file beside it names the holder; it is never locked itself, for on Windows a locked
-// file cannot be read.
+// dies. The note beside it tells who the holder is, and how a renewal failed; it is never locked
+// itself, for on Windows a locked file cannot be read.
 type profileLock struct {
 	profile string
 	flock   *flock.Flock
 }
 
 func (m *Manager) lockOf(profile string) (*profileLock, error) {
+	if m.StateDir == "" {
+		return nil, &Error{Kind: Unlocked, Profile: profile, Err: errors.New("there is no directory for it: HOME is not set")}
+	}
 	dir := filepath.Join(m.StateDir, "locks")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, &Error{Kind: Unlocked, Profile: profile, Err: err}
@@ -56,9 +59,6 @@ func (l *profileLock) try() (bool, error) {
 	if err != nil {
 		return false, &Error{Kind: Unlocked, Profile: l.profile, Err: err}
 	}
-	if got {
-		l.sign()
-	}
 	return got, nil
 }
 
@@ -66,7 +66,7 @@ func (l *profileLock) taken(ctx, wait context.Context, err error) error {
 	switch {
 	case err == nil:
 		if l.flock.Locked() {
-			l.sign()
+			l.leave(note{})
 		}
 		return nil
 	case ctx.Err() != nil:
@@ -77,15 +77,30 @@ func (l *profileLock) taken(ctx, wait context.Context, err error) error {
 	return &Error{Kind: Unlocked, Profile: l.profile, Err: err}
 }
 
-// sign is for the error message of others; nothing depends on it.
-func (l *profileLock) sign() {
-	_ = os.WriteFile(l.flock.Path()+".pid", []byte(strconv.Itoa(os.Getpid())), 0o600)
+// note is what a holder leaves for those who wait. Nobody's token depends on it.
+type note struct {
+	PID    int       `json:"pid"`
+	Failed time.Time `json:"failed,omitzero"` // when an outage kept the holder from renewing
+	Why    string    `json:"why,omitempty"`
+}
+
+func (l *profileLock) leave(n note) {
+	n.PID = os.Getpid()
+	if data, err := json.Marshal(n); err == nil {
+		_ = os.WriteFile(l.flock.Path()+".note", data, 0o600)
+	}
+}
+
+func (l *profileLock) note() (n note) {
+	if data, err := os.ReadFile(l.flock.Path() + ".note"); err == nil {
+		_ = json.Unmarshal(data, &n)
+	}
+	return n
 }
 
 func (l *profileLock) holder() string {
-	pid, err := os.ReadFile(l.flock.Path() + ".pid")
-	if n, e := strconv.Atoi(strings.TrimSpace(string(pid))); err == nil && e == nil {
-		return fmt.Sprintf(" (PID %d)", n)
+	if n := l.note(); n.PID > 0 {
+		return fmt.Sprintf(" (PID %d)", n.PID)
 	}
 	return ""
 }

@@ -66,5 +66,5 @@ func (m *Manager) client(s Session) *oauth.Client {
 }
 
 func over(s Session) error {
-	return &Error{Kind: Over, Profile: s.Profile, Had: s.Account(), Since: s.Dead, Reason: s.DeadWhy, Google: s.Google()}
+	return &Error{Kind: Over, Profile: s.Profile, Had: s.Account(), Since: s.Dead, Reason: s.DeadWhy, Google: s.Google(), Login: s.SignedIn}
 }

@@ -80,12 +80,14 @@ func (m *Manager) Identity(ctx context.Context, profile string) (Session, oauth.
 // takes the lock at once; the others wait for it together and then read what it stored.
 // What counts is whether the store holds another token than the stale one, not whether that one
 // looks fresh: with clocks apart, each process in turn would renew again.
+// An outage that the holder met meanwhile is everybody's: the provider is not asked by each in turn.
 func (m *Manager) renew(ctx context.Context, stale Session) (Session, error) {
 	lock, err := m.lockOf(stale.Profile)
 	if err != nil {
 		return Session{}, err
 	}
 	defer lock.unlock()
+	began := m.Now()
 	for {
 		mine, err := lock.try()
 		if err != nil {
@@ -100,10 +102,18 @@ func (m *Manager) renew(ctx context.Context, stale Session) (Session, error) {
 		if err != nil || s.Access != stale.Access {
 			return s, err
 		}
-		if mine {
-			return m.renewLocked(ctx, s)
+		if n := lock.note(); n.Failed.After(began) {
+			return s, &oauth.Error{Kind: oauth.Temporary, Message: n.Why}
 		}
-		lock.unlock() // the holder did not renew: it failed, or did something else
+		if mine {
+			lock.leave(note{})
+			s, err = m.renewLocked(ctx, s)
+			if e, ok := errors.AsType[*oauth.Error](err); ok && e.Kind == oauth.Temporary {
+				lock.leave(note{Failed: m.Now(), Why: e.Error()})
+			}
+			return s, err
+		}
+		lock.unlock() // the holder did something else
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -266,5 +267,42 @@ func TestANewerTokenInTheStoreIsUsed(t *testing.T) {
 	}
 	if !s.provider.Alive(s.stored().Refresh.Reveal()) {
 		t.Error("the session is dead")
+	}
+}
+
+// N6: an outage that one caller met is not met by each in turn.
+func TestManyAtOnceAskOnceInAnOutage(t *testing.T) {
+	s := newScene(t, nil)
+	s.login()
+	s.clock.move(2 * time.Hour)
+	before := s.provider.Count(idp.Token)
+	hold, asked, waiting := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	s.provider.Script(idp.Token, idp.Step{Hold: hold, Status: 429, Header: map[string][]string{"Retry-After": {"86400"}}, Times: -1})
+	s.provider.Observe(func(idp.Request) { close(asked) })
+	var group sync.WaitGroup
+	ask := func(m *session.Manager) {
+		if _, err := m.Token(t.Context(), "work", 0); err == nil {
+			t.Error("a token out of nowhere")
+		}
+	}
+	group.Go(func() { ask(s.another()) })
+	<-asked
+	const callers = 20
+	var looks atomic.Int32
+	for range callers {
+		m := s.another()
+		m.Now = func() time.Time { // asked whether the token is fresh, and when the renewal began
+			if looks.Add(1) == 2*callers {
+				close(waiting)
+			}
+			return s.clock.now()
+		}
+		group.Go(func() { ask(m) })
+	}
+	<-waiting
+	close(hold)
+	group.Wait()
+	if n := s.provider.Count(idp.Token) - before; n != 1 {
+		t.Errorf("%d requests for %d callers", n, callers+1)
 	}
 }
