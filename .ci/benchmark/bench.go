@@ -29,6 +29,7 @@ const client = "bench"
 type bench struct {
 	dir      string
 	pairs    int
+	short    bool
 	provider *idp.Server
 	server   *http.Server
 	issuer   string
@@ -40,7 +41,7 @@ func newBench(ctx context.Context, short bool) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{dir: dir, pairs: 40}
+	b := &bench{dir: dir, pairs: 40, short: short}
 	if short {
 		b.pairs = 20
 	}

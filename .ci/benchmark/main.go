@@ -57,7 +57,7 @@ func run(ctx context.Context, short bool) error {
 	defer b.close()
 	var all []budget
 	for _, measure := range []func(context.Context) ([]budget, error){
-		b.size, b.start, b.login, b.waiting, b.token, b.tokenCalls, b.crowd, b.whoami, b.refresh,
+		b.size, b.start, b.login, b.waiting, b.token, b.fileToken, b.tokenCalls, b.crowd, b.whoami, b.refresh, b.heldUp, b.storm, b.kills,
 	} {
 		budgets, err := measure(ctx)
 		if err != nil {

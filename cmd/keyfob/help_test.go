@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -85,6 +84,3 @@ func freePort(t *testing.T) string {
 	defer listener.Close()
 	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 }
-
-// stop freezes a process as a hang would.
-func stop(p *os.Process) error { return p.Signal(syscall.SIGSTOP) }

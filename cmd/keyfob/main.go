@@ -5,9 +5,11 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
@@ -19,7 +21,9 @@ import (
 
 	"github.com/keyfob/keyfob/internal/browser"
 	"github.com/keyfob/keyfob/internal/cli"
+	"github.com/keyfob/keyfob/internal/secret"
 	"github.com/keyfob/keyfob/internal/store"
+	"github.com/keyfob/keyfob/internal/terminal"
 )
 
 // version is set by the release build.
@@ -28,8 +32,13 @@ var version = "dev"
 func main() { os.Exit(run()) }
 
 func run() int {
+	harden()
+	_ = os.Unsetenv("AGEDEBUG") // age would print what passes between it and a plugin, keys among it
 	caught := make(chan syscall.Signal, 1)
 	env := environment()
+	env.Ask = func(ctx context.Context, prompt string, echo bool) (secret.Text, error) {
+		return ask(untilSignal(ctx, caught), prompt, echo)
+	}
 	env.Interruptible = func(ctx context.Context) context.Context { return untilSignal(ctx, caught) }
 	status := cli.Run(context.Background(), env, os.Args[1:])
 	select {
@@ -49,8 +58,11 @@ func untilSignal(ctx context.Context, caught chan<- syscall.Signal) context.Cont
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	go func() { // ends with the process
 		s, _ := (<-signals).(syscall.Signal)
-		caught <- s
 		signal.Stop(signals)
+		select {
+		case caught <- s:
+		default: // somebody else told
+		}
 		cancel()
 	}()
 	return ctx
@@ -65,7 +77,10 @@ func environment() cli.Env {
 		ConfigDir: config, StateDir: state,
 		Store: openKeyring(), StoreName: "keyring",
 		HTTP: transport(), Now: time.Now,
-		Open: open, Desktop: desktop() && terminal(),
+		Open: open, Desktop: desktop() && isTerminal(),
+		Machine: machine(),
+		Ours:    func() bool { return terminal.Ours(os.Stdin) },
+		Listen:  func(ctx context.Context, heard chan<- []byte) { terminal.Listen(ctx, os.Stdin, heard) },
 		Version: version,
 	}
 }
@@ -129,7 +144,7 @@ func readRootsOnce() {
 // openKeyring waits longer if there is a person to type its password.
 func openKeyring() store.Store {
 	patience := 10 * time.Second
-	if terminal() || desktop() {
+	if isTerminal() || desktop() {
 		patience = time.Minute
 	}
 	return store.NewKeyring(store.Options{Patience: patience, Getenv: os.Getenv})
@@ -137,16 +152,45 @@ func openKeyring() store.Store {
 
 // open keeps pkg/browser from writing to our streams. It gets a file, not a discarding writer:
 // the browser may outlive us, and would die of writing into a pipe that nobody reads.
-func open(ctx context.Context, address string) error {
+func open(ctx context.Context, address, command string) error {
 	silence, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
 	systembrowser.Stdout, systembrowser.Stderr = silence, silence
-	return browser.Opener{Getenv: os.Getenv, GOOS: runtime.GOOS, System: systembrowser.OpenURL}.Open(ctx, address)
+	o := opener()
+	o.System, o.Command = systembrowser.OpenURL, command
+	return o.Open(ctx, address)
 }
 
-func terminal() bool { return term.IsTerminal(int(os.Stderr.Fd())) }
+// ask asks on the terminal if somebody sees what is said there.
+func ask(ctx context.Context, prompt string, echo bool) (secret.Text, error) {
+	if !isTerminal() {
+		return secret.Text{}, cli.ErrNoTerminal
+	}
+	answer, err := terminal.Ask(ctx, prompt, echo)
+	if errors.Is(err, terminal.ErrNone) {
+		return secret.Text{}, cli.ErrNoTerminal
+	}
+	return secret.New(answer), err
+}
+
+func opener() browser.Opener { return browser.Opener{Getenv: os.Getenv, GOOS: runtime.GOOS} }
+
+func machine() cli.Machine {
+	return cli.Machine{
+		GOOS: runtime.GOOS, Terminal: isTerminal(), Width: width,
+		Host: os.Hostname, ReadFile: os.ReadFile, LookPath: exec.LookPath, Browsers: opener().Browsers,
+	}
+}
+
+// width of the terminal that stderr is.
+func width() int {
+	width, _, _ := term.GetSize(int(os.Stderr.Fd()))
+	return width
+}
+
+func isTerminal() bool { return term.IsTerminal(int(os.Stderr.Fd())) }
 
 func desktop() bool {
 	return runtime.GOOS == "windows" || runtime.GOOS == "darwin" || os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != ""

@@ -20,9 +20,11 @@ const grace = 2 * time.Second
 
 // Opener opens addresses.
 type Opener struct {
-	Getenv func(string) string        // BROWSER comes first, WSL is recognised by WSL_DISTRO_NAME
+	Getenv func(string) string        // BROWSER comes first, WSL is recognised by its variables
 	GOOS   string                     // decides how BROWSER is read
 	System func(address string) error // opens in the system's own way; may print nothing to our streams
+
+	Command string // if it is not empty, this is asked, and nothing else: a command as in BROWSER
 }
 
 // Open opens an address: by the commands in $BROWSER, the first that works, or in the system's
@@ -32,6 +34,9 @@ func (o Opener) Open(ctx context.Context, address string) error {
 	address, err := Check(address)
 	if err != nil {
 		return err
+	}
+	if o.Command != "" {
+		return o.chosen(ctx, address)
 	}
 	for _, argv := range o.commands(address) {
 		if err := ctx.Err(); err != nil {
@@ -44,6 +49,9 @@ func (o Opener) Open(ctx context.Context, address string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if why := o.noSystem(); why != "" {
+		return errors.New("open a browser: " + why)
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- o.System(address) }() // ends when the opener does, read or not
 	if err := settle(ctx, failed); err != nil {
@@ -52,14 +60,62 @@ func (o Opener) Open(ctx context.Context, address string) error {
 	return nil
 }
 
-// commands are the argument lists to try before the system's own way.
-func (o Opener) commands(address string) [][]string {
+// chosen opens by the command that the person chose.
+func (o Opener) chosen(ctx context.Context, address string) error {
+	const none = 0 // one command, so nothing separates it from others
+	commands := split(o.Command, none)
+	switch {
+	case len(commands) == 0:
+		return fmt.Errorf("open with %s: no command, or a quote that is not closed", o.Command)
+	case unfit(commands[0][0]):
+		return fmt.Errorf("open with %s: text browsers and shells are not started", o.Command)
+	}
+	if err := run(ctx, o.GOOS, insert(commands[0], address)); err != nil {
+		return fmt.Errorf("open with %s: %w", o.Command, err)
+	}
+	return nil
+}
+
+// noSystem says why the system's own way is not gone: without a display it would start a text
+// browser in our terminal, and it would start the one in $BROWSER, too.
+func (o Opener) noSystem() string {
+	if o.GOOS == "windows" || o.GOOS == "darwin" {
+		return ""
+	}
+	if o.Getenv("DISPLAY") == "" && o.Getenv("WAYLAND_DISPLAY") == "" {
+		return "there is no display"
+	}
+	if _, unfit := o.Browsers(); unfit {
+		return "$BROWSER has a text browser or a shell, which is not started"
+	}
+	return ""
+}
+
+// Browsers tells whether $BROWSER has programs that Open would start, and others.
+func (o Opener) Browsers() (some, others bool) {
+	for _, argv := range o.own() {
+		if unfit(argv[0]) {
+			others = true
+		} else {
+			some = true
+		}
+	}
+	return some, others
+}
+
+// own are the commands in $BROWSER.
+func (o Opener) own() [][]string {
 	separator := byte(':')
 	if o.GOOS == "windows" {
 		separator = ';' // a colon belongs to paths there
 	}
-	commands := split(o.Getenv("BROWSER"), separator)
-	if o.GOOS == "linux" && o.Getenv("WSL_DISTRO_NAME") != "" {
+	return split(o.Getenv("BROWSER"), separator)
+}
+
+// commands are the argument lists to try before the system's own way.
+func (o Opener) commands(address string) [][]string {
+	commands := o.own()
+	if o.GOOS == "linux" && (o.Getenv("WSL_DISTRO_NAME") != "" || o.Getenv("WSL_INTEROP") != "") {
 		commands = append(commands, []string{"wslview"}) // the browser of the Windows around it
 	}
 	commands = slices.DeleteFunc(commands, func(argv []string) bool { return unfit(argv[0]) })

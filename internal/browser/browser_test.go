@@ -61,7 +61,7 @@ func (s *system) open(address string) error {
 func opener(browser string, s *system) Opener {
 	return Opener{
 		GOOS:   runtime.GOOS,
-		Getenv: func(name string) string { return map[string]string{"BROWSER": browser}[name] },
+		Getenv: func(name string) string { return map[string]string{"BROWSER": browser, "DISPLAY": ":0"}[name] },
 		System: s.open,
 	}
 }
@@ -145,7 +145,7 @@ func TestNoScriptsOnWindows(t *testing.T) {
 func TestTheSystemIsLast(t *testing.T) {
 	failing, _ := stub(t, "exit 1")
 	noSystem := errors.New("there is no other browser")
-	for _, browser := range []string{"", "/does/not/exist", "'" + failing + "':w3m", "'unclosed", filepath.Dir(failing)} {
+	for _, browser := range []string{"", "/does/not/exist", "'" + failing + "':/no/such", "'unclosed", filepath.Dir(failing)} {
 		s := system{}
 		if err := opener(browser, &s).Open(t.Context(), address); err != nil || len(s.asked) != 1 || s.asked[0] != opened {
 			t.Errorf("BROWSER=%s: %v, asked %q", browser, err, s.asked)
@@ -234,4 +234,81 @@ func TestCtrlC(t *testing.T) {
 		}
 		time.Sleep(2 * time.Hour)
 	})
+}
+
+// What the person chose is asked, and nothing else.
+func TestCommand(t *testing.T) {
+	failing, _ := stub(t, "exit 3")
+	path, notes := stub(t, "")
+	other, otherNotes := stub(t, "")
+	for _, tc := range []struct{ command, want, wrong string }{
+		{"'" + path + "' --profile 'my work'", "--profile|my work|" + opened, ""},
+		{"'" + path + "' --url=%s:x ;rm", "--url=" + opened + ":x|;rm", ""},
+		{"'" + failing + "'", "", "exit status 3"},
+		{"/does/not/exist", "", "no such file"},
+		{"w3m", "", "text browsers and shells are not started"},
+		{"/usr/bin/sh -c", "", "text browsers and shells are not started"},
+		{"'" + path, "", "a quote that is not closed"},
+		{" ", "", "no command"},
+	} {
+		_ = os.Remove(notes)
+		var s system
+		o := opener("'"+other+"'", &s)
+		o.Command = tc.command
+		err := o.Open(t.Context(), address)
+		if (err == nil) != (tc.wrong == "") || err != nil && !strings.Contains(err.Error(), tc.wrong) || noted(t, notes) != tc.want {
+			t.Errorf("%s: %v, noted %s", tc.command, err, noted(t, notes))
+		}
+		if len(s.asked) > 0 || noted(t, otherNotes) != "" {
+			t.Errorf("%s: others were asked, too", tc.command)
+		}
+	}
+	o := opener("", nil)
+	o.Command = "'" + path + "'"
+	if err := o.Open(t.Context(), "javascript:alert(1)"); !errors.Is(err, ErrAddress) {
+		t.Errorf("a hostile address: %v", err)
+	}
+}
+
+// Where there is no display the system's own way would start a text browser in our terminal, and
+// so it would for what stands in $BROWSER.
+func TestNoTextBrowser(t *testing.T) {
+	for _, tc := range []struct {
+		goos, browser, display, wayland string
+		asked                           bool
+	}{
+		{"linux", "", ":0", "", true},
+		{"linux", "", "", "wayland-0", true},
+		{"linux", "", "", "", false},
+		{"freebsd", "", "", "", false},
+		{"linux", "w3m", ":0", "", false},
+		{"linux", "/usr/bin/lynx:/does/not/exist", ":0", "", false},
+		{"darwin", "", "", "", true},
+		{"darwin", "w3m", "", "", true},
+		{"windows", "", "", "", true},
+	} {
+		var s system
+		o := opener("", &s)
+		o.GOOS = tc.goos
+		o.Getenv = func(name string) string {
+			return map[string]string{"BROWSER": tc.browser, "DISPLAY": tc.display, "WAYLAND_DISPLAY": tc.wayland}[name]
+		}
+		if err := o.Open(t.Context(), address); (err == nil) != tc.asked || (len(s.asked) == 1) != tc.asked {
+			t.Errorf("B-189c %+v: %v, asked %q", tc, err, s.asked)
+		}
+	}
+}
+
+func TestBrowsers(t *testing.T) {
+	for _, tc := range []struct {
+		browser    string
+		fit, unfit bool
+	}{
+		{"", false, false}, {"firefox", true, false}, {"w3m", false, true}, {"/usr/bin/www-browser", false, true},
+		{"firefox:lynx", true, true}, {"'unclosed", false, false}, {"bash -c x", false, true},
+	} {
+		if fit, unfit := opener(tc.browser, nil).Browsers(); fit != tc.fit || unfit != tc.unfit {
+			t.Errorf("BROWSER=%s: %v, %v", tc.browser, fit, unfit)
+		}
+	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/keyfob/keyfob/internal/oauth"
 	"github.com/keyfob/keyfob/internal/profile"
+	"github.com/keyfob/keyfob/internal/secret"
 	"github.com/keyfob/keyfob/internal/session"
 	"github.com/keyfob/keyfob/internal/store"
 )
@@ -31,9 +32,21 @@ type Env struct {
 	StoreName           string // what people call the store: keyring
 	HTTP                http.RoundTripper
 	Now                 func() time.Time
-	Open                func(ctx context.Context, address string) error
-	Desktop             bool // a browser could show something to the person who typed the command
-	Version             string
+	Open                func(ctx context.Context, address, command string) error // command: "" for the system's own way
+	Desktop             bool                                                     // a browser could show something to the person who typed the command
+	Played              bool                                                     // Open plays the person, too
+	Machine
+
+	// Ours tells whether standard input may be listened to, and Listen hands on what comes there,
+	// without showing it, until ctx ends. Both may be nil.
+	Ours   func() bool
+	Listen func(ctx context.Context, heard chan<- []byte)
+
+	// Ask asks the person at the terminal, whatever the streams are; the answer is shown while it
+	// is typed, or not. The error is ErrNoTerminal if there is none. Nil: there is none.
+	Ask func(ctx context.Context, prompt string, echo bool) (secret.Text, error)
+
+	Version string
 
 	// Interruptible gives a context that ends at a signal. Nil: the one that it is given.
 	Interruptible func(context.Context) context.Context
@@ -46,6 +59,12 @@ type app struct {
 	json    bool
 	verbose bool
 
+	own       ownStore      // the store of Env, while another one is used
+	unlockFor time.Duration // --unlock-for
+
+	caFile func() (string, error) // whom requests of this run believe, see way; nil: the system's
+
+	device    bool   // this is a login on another device
 	untouched string // what an interruption has left as it was, for the person
 }
 
@@ -53,13 +72,17 @@ type app struct {
 // away, when ctx does; the status for that is the caller's.
 func Run(ctx context.Context, env Env, args []string) (status int) {
 	a := &app{Env: env}
-	root := a.root()
-	root.SetArgs(args)
-	if err := root.ExecuteContext(ctx); err != nil {
+	if err := a.execute(ctx, args); err != nil {
 		a.json = a.json || slices.Contains(args, "--json") // behind an option that cannot be parsed
 		return a.fail(err)
 	}
 	return 0
+}
+
+func (a *app) execute(ctx context.Context, args []string) error {
+	root := a.root()
+	root.SetArgs(args)
+	return root.ExecuteContext(ctx)
 }
 
 // Command gives the command tree for those who describe it: man pages, reference.
@@ -92,7 +115,7 @@ tokens in this system's keyring, and gives a valid one to whatever needs it.`,
 	_ = root.RegisterFlagCompletionFunc("profile", a.completeProfiles) // fails for unknown flags only
 	for _, c := range []*cobra.Command{
 		a.loginCommand(), a.whoamiCommand(), a.tokenCommand(), a.refreshCommand(), a.logoutCommand(),
-		a.profilesCommand(), a.demoCommand(), a.versionCommand(),
+		a.profilesCommand(), a.storeCommand(), a.demoCommand(), a.doctorCommand(), a.versionCommand(),
 	} {
 		root.AddCommand(c)
 	}
@@ -119,9 +142,18 @@ func (a *app) profiles() profile.Files { return profile.Files{Dir: a.ConfigDir} 
 
 func (a *app) manager() *session.Manager {
 	return &session.Manager{
-		Store: a.Store, StateDir: a.StateDir, HTTP: oauth.NewHTTPClient(a.HTTP, a.Now, a.trace()), Now: a.Now,
+		Store: a.Store, StoreName: a.managedName(), StateDir: a.StateDir, HTTP: oauth.NewHTTPClient(&way{app: a}, a.Now, a.trace()), Now: a.Now,
 		Warn: func(text string) { a.say("warning: %s", text) },
 	}
+}
+
+// managerFor gives a manager over the store of a profile.
+func (a *app) managerFor(name string) (*session.Manager, error) {
+	if err := a.useStore(name); err != nil {
+		return nil, err
+	}
+	a.caFile = func() (string, error) { return a.chosenCAFile(name) }
+	return a.manager(), nil
 }
 
 func (a *app) trace() oauth.Trace {

@@ -81,10 +81,10 @@ func demoSteps() []demoStep {
 	}
 }
 
-// demoError ends the demo after a step whose own error was told already.
-type demoError struct{ status int }
+// toldError ends a command whose own error was told already.
+type toldError struct{ status int }
 
-func (e *demoError) Error() string { return "" }
+func (e *toldError) Error() string { return "" }
 
 func (a *app) demoStep(ctx context.Context, env Env, step demoStep) error {
 	if err := a.printLines("", step.about, "$ keyfob "+step.command); err != nil {
@@ -95,7 +95,7 @@ func (a *app) demoStep(ctx context.Context, env Env, step demoStep) error {
 		env.Out = &token
 	}
 	if status := Run(ctx, env, []string{step.command}); status != 0 {
-		return &demoError{status}
+		return &toldError{status}
 	}
 	if step.command == "token" {
 		return a.print("%s", shortened(token.String()))
@@ -133,29 +133,40 @@ func (a *app) startProvider() (issuer string, stop func(), err error) {
 	return issuer, func() { _ = server.Close() }, nil
 }
 
-// demoEnv is the environment of the real commands, with a home of its own and a drawer of its own
-// in the store.
+// demoEnv is the environment of the real commands, with a store that works, and somebody in front
+// of the browser.
 func (a *app) demoEnv(ctx context.Context, dir, issuer string) (Env, error) {
-	env := a.Env
-	env.Dir, env.Interruptible = "", nil // the demo's own context ends at a signal already
-	env.Getenv = demoGetenv(a.Getenv)
-	env.ConfigDir, env.StateDir = filepath.Join(dir, "config"), filepath.Join(dir, "state")
+	env := a.demoHome(dir)
 	lines := []string{"An identity provider runs inside keyfob at " + issuer + ". Nothing leaves this computer."}
 	if err := store.Prove(ctx, a.Store); err == nil {
-		env.Store = drawer{a.Store, "demo." + strings.ToLower(rand.Text()[:8]) + "/"}
 		lines = append(lines, "The tokens are kept in the "+a.StoreName+" of this system.")
 	} else {
 		env.Store, env.StoreName = store.NewMemory(), "memory"
 		lines = append(lines, "The tokens are kept in memory, because the "+a.StoreName+" cannot be used: "+err.Error()+".")
 	}
 	if !a.Desktop {
-		env.Open = a.demoPerson
+		env.Open, env.Played = a.demoPerson, true
 		lines = append(lines, "There is no terminal with a browser here, so keyfob plays the person itself, as "+demoAccount+".")
 	}
 	if err := a.printLines(lines...); err != nil {
 		return env, err
 	}
-	return env, profile.Files{Dir: env.ConfigDir}.Save(profile.Profile{
+	return env, saveDemo(env, issuer)
+}
+
+// demoHome is the environment of the real commands, with a home of its own and a drawer of its
+// own in the store.
+func (a *app) demoHome(dir string) Env {
+	env := a.Env
+	env.Dir, env.Interruptible = "", nil // the demo's own context ends at a signal already
+	env.Getenv = demoGetenv(a.Getenv)
+	env.ConfigDir, env.StateDir = filepath.Join(dir, "config"), filepath.Join(dir, "state")
+	env.Store = drawer{a.Store, "demo." + strings.ToLower(rand.Text()[:8]) + "/"}
+	return env
+}
+
+func saveDemo(env Env, issuer string) error {
+	return profile.Files{Dir: env.ConfigDir}.Save(profile.Profile{
 		Name: "default", Issuer: issuer, ClientID: demoClient, ClientType: profile.Installed,
 		Scopes: []string{"openid", "email", "profile"},
 		Port:   5000, RedirectHost: "localhost", RedirectPath: "/oauth2callback",
@@ -173,7 +184,7 @@ func demoGetenv(getenv func(string) string) func(string) string {
 }
 
 // demoPerson does what a person and a browser would do.
-func (a *app) demoPerson(ctx context.Context, address string) error {
+func (a *app) demoPerson(ctx context.Context, address, _ string) error {
 	client := &http.Client{Transport: a.HTTP}
 	go func() { // ends with ctx or when the last page was read
 		callback, err := idp.Approve(ctx, client, address, demoAccount, true)

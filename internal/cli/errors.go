@@ -87,7 +87,7 @@ func (a *app) fail(err error) int {
 	if errors.Is(err, syscall.EPIPE) {
 		return exitInternal // whoever read stdout is gone; there is nobody to tell
 	}
-	if e, ok := errors.AsType[*demoError](err); ok {
+	if e, ok := errors.AsType[*toldError](err); ok {
 		return e.status
 	}
 	if _, told := errors.AsType[*session.Error](err); errors.Is(err, context.Canceled) && !told {
@@ -128,6 +128,12 @@ func exitOf(err error) int {
 	if _, ok := errors.AsType[*missingScopesError](err); ok {
 		return exitLogin
 	}
+	if _, ok := errors.AsType[*nobodyError](err); ok {
+		return exitLogin
+	}
+	if _, ok := errors.AsType[*busyError](err); ok {
+		return exitLocal
+	}
 	if e, ok := errors.AsType[*session.Error](err); ok {
 		return sessionExit(e.Kind)
 	}
@@ -146,6 +152,9 @@ func exitOf(err error) int {
 	if _, ok := errors.AsType[*fs.PathError](err); ok {
 		return exitLocal
 	}
+	if errors.Is(err, errNoInput) {
+		return exitLocal
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return exitTimeout
 	}
@@ -156,8 +165,10 @@ func sessionExit(k session.Kind) int {
 	switch k {
 	case session.None, session.Over, session.Expired, session.Damaged:
 		return exitLogin
-	case session.Newer:
+	case session.Newer, session.Unknown, session.SameStore:
 		return exitUsage
+	case session.Late:
+		return exitTimeout
 	case session.Stranger:
 		return exitRefused
 	case session.Foreign:
@@ -166,7 +177,7 @@ func sessionExit(k session.Kind) int {
 		return exitLocal
 	case session.Unsaved:
 		return exitStore
-	case session.Unrevoked, session.Unremoved:
+	case session.Unrevoked, session.Unremoved, session.Unemptied:
 		return exitPartial
 	}
 	return exitInternal
@@ -202,7 +213,10 @@ func loopbackExit(err error) (int, bool) {
 	if _, ok := errors.AsType[*loopback.IssuerError](err); ok {
 		return exitProtocol, true
 	}
-	for _, final := range []error{loopback.ErrContradictory, loopback.ErrEmpty, loopback.ErrIssuerMissing, loopback.ErrImplicit} {
+	if _, ok := errors.AsType[*loopback.MalformedError](err); ok {
+		return exitProtocol, true
+	}
+	for _, final := range []error{loopback.ErrForeign, loopback.ErrContradictory, loopback.ErrEmpty, loopback.ErrIssuerMissing, loopback.ErrImplicit} {
 		if errors.Is(err, final) {
 			return exitProtocol, true
 		}
@@ -225,7 +239,7 @@ func profileExit(err error) (int, bool) {
 func isStore(err error) bool {
 	for _, e := range []error{
 		store.ErrUnavailable, store.ErrLocked, store.ErrDenied, store.ErrTimeout, store.ErrLost,
-		store.ErrTooLarge, store.ErrNotKept, store.ErrDamaged,
+		store.ErrTooLarge, store.ErrNotKept, store.ErrDamaged, store.ErrFailed,
 	} {
 		if errors.Is(err, e) {
 			return true

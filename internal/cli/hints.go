@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/keyfob/keyfob/internal/loopback"
 	"github.com/keyfob/keyfob/internal/oauth"
@@ -21,6 +23,12 @@ func (a *app) hint(err error) string {
 	if _, ok := errors.AsType[*unknownProfileError](err); ok {
 		return "keyfob profiles; or make it: " + a.command("login") + " --client FILE"
 	}
+	if _, ok := errors.AsType[*busyError](err); ok {
+		return "finish that login, or end that process"
+	}
+	if _, ok := errors.AsType[*nobodyError](err); ok {
+		return "type " + a.command("login") + " in a terminal; or in two steps: " + a.command("login") + " --no-wait"
+	}
 	if e, ok := errors.AsType[*missingScopesError](err); ok {
 		return a.command("login") + " --scope '" + strings.Join(e.scopes, " ") + "', and tick every box on the consent page"
 	}
@@ -36,16 +44,23 @@ func (a *app) hint(err error) string {
 	if _, ok := errors.AsType[*loopback.MisledError](err); ok {
 		return "look for localhost in the hosts file, or give --redirect-host 127.0.0.1"
 	}
+	if _, malformed := errors.AsType[*loopback.MalformedError](err); malformed || errors.Is(err, loopback.ErrForeign) || errors.Is(err, errNoInput) {
+		return "copy the whole address of the page where the browser ended, from http:// to the end, and run it again"
+	}
 	if errors.Is(err, profile.ErrNoClient) {
 		return a.command("login") + " --client client_secret.json; to try without: keyfob demo"
 	}
-	return storeHint(err)
+	return a.storeHint(err)
 }
 
 func (a *app) sessionHint(e *session.Error) string {
 	switch e.Kind {
+	case session.Unemptied:
+		return a.command("store move") + " --to STORE again, with the store where it is now"
 	case session.None, session.Expired, session.Damaged, session.Foreign, session.Unsaved:
 		return a.command("login")
+	case session.Unknown, session.Late:
+		return a.command("login") + " --no-wait, to begin another one"
 	case session.Over:
 		return a.command("login") + overCauses(e)
 	case session.Stranger:
@@ -62,16 +77,30 @@ func (a *app) sessionHint(e *session.Error) string {
 	return ""
 }
 
-// overCauses lists why Google ends a grant, the likeliest first.
+// overCauses lists why Google ends a grant, the likeliest first, each with its remedy. Apps in test
+// mode are signed out after seven days, unless they ask for no more than who somebody is.
 func overCauses(e *session.Error) string {
 	if !e.Google {
 		return ""
 	}
-	return " (at Google, in this order: an app in test mode lasts 7 days, so publish it; you or your administrator removed the access;" +
-		" 6 months without use; a new password with Gmail scopes; more than 100 logins with this client)"
+	age := e.Since.Sub(e.Login).Round(time.Hour)
+	first := "an app in test mode is signed out after 7 days: publish it in the console"
+	if age < 6*24*time.Hour || age > 8*24*time.Hour {
+		first += fmt.Sprintf(" (this login lasted %s)", span(age))
+	}
+	return "; why Google ends logins, the likeliest first: " + first +
+		"; you or your administrator removed the access: see myaccount.google.com/connections" +
+		"; 6 months without use; a new password with Gmail scopes" +
+		"; more than 100 logins with this client: sign out where you need it no more"
 }
 
 func (a *app) oauthHint(e *oauth.Error) string {
+	if hint := a.deviceHint(e); hint != "" {
+		return hint
+	}
+	if _, unknown := errors.AsType[x509.UnknownAuthorityError](e.Err); unknown {
+		return a.command("login") + " --ca-file FILE, with the certificate of your organisation's authority, if this is its doing"
+	}
 	switch {
 	case e.Code == "redirect_uri_mismatch":
 		return "register the redirect address exactly as shown in the console, or create a client of type Desktop app"
@@ -107,10 +136,15 @@ func portHint(e *loopback.PortTakenError) string {
 	return s
 }
 
-func storeHint(err error) string {
+func (a *app) storeHint(err error) string {
+	if e, ok := errors.AsType[*store.Error](err); ok {
+		return a.otherStoreHint(e)
+	}
 	switch {
 	case errors.Is(err, store.ErrUnavailable):
-		return "start a keyring (gnome-keyring or KWallet) in this session, or run keyfob under: dbus-run-session"
+		return "start a keyring (gnome-keyring or KWallet) in this session; or choose another store: " + a.command("login") +
+			" --store file (sealed with a passphrase: from a terminal, or KEYFOB_PASSPHRASE_FILE)," +
+			" --store file --identity FILE (an age identity), or --store helper:pass (docker-credential-pass)"
 	case errors.Is(err, store.ErrLocked):
 		return "unlock the keyring; on macOS: security unlock-keychain"
 	case errors.Is(err, store.ErrDenied):
@@ -119,6 +153,24 @@ func storeHint(err error) string {
 		return "see whether the keyring asks for something in a window, or start it anew"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "run it again"
+	}
+	return ""
+}
+
+// otherStoreHint is for the stores other than the keyring.
+func (a *app) otherStoreHint(err *store.Error) string {
+	program, isHelper := strings.CutPrefix(err.Store, "helper:")
+	switch {
+	case isHelper && errors.Is(err, store.ErrUnavailable):
+		return "install docker-credential-" + program + ", or put it on the PATH"
+	case isHelper:
+		return "see what it says: docker-credential-" + program + " list"
+	case errors.Is(err.Err, ErrNoTerminal):
+		return "in a terminal: " + a.command("store unlock") + "; or put the passphrase into a file, and the file's name into KEYFOB_PASSPHRASE_FILE"
+	case errors.Is(err, store.ErrLocked):
+		return "run it again with the right passphrase"
+	case errors.Is(err, store.ErrUnavailable):
+		return "put the passphrase into a file, and the file's name into KEYFOB_PASSPHRASE_FILE"
 	}
 	return ""
 }

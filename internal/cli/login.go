@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -22,8 +20,11 @@ import (
 
 // loginOptions are the options of login that are no settings of the profile.
 type loginOptions struct {
-	client, secretFile            string
+	loginWays
+	client, secretFile, identity  string
 	noBrowser, replace, allScopes bool
+	qr                            bool
+	listen, urlFile               string
 	timeout                       time.Duration
 }
 
@@ -35,9 +36,16 @@ func (a *app) loginCommand() *cobra.Command {
 		Long: `login signs you in with your own browser. The first time it needs to know where: for
 Google, the file of a Desktop app client from the console; for other providers, the issuer
 and a client ID. It remembers that as the profile; after that, "keyfob login" is enough.
+
+With --device you sign in with a browser on another device: login shows an address and a code
+to enter there. With --no-wait it ends at once, after it printed what a person needs to sign
+in with any browser; --resume finishes that login, once, from another process.
 ` + exits(exitUsage, exitLogin, exitRefused, exitTemporary, exitProtocol, exitStore, exitLocal, exitTimeout),
 		Example: `  keyfob login --client client_secret.json
-  keyfob login -p work --issuer https://id.example.com --client-id ID --scope "openid email"`,
+  keyfob login -p work --issuer https://id.example.com --client-id ID --scope "openid email"
+  keyfob login --device                      show a code to enter on another device
+  keyfob login --no-wait --json              begin a login, and end
+  keyfob login --resume ID < address.txt     finish it, with the address where the browser ended`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.login(a.interruptible(cmd), cmd.Flags(), o) },
 	}
@@ -45,9 +53,15 @@ and a client ID. It remembers that as the profile; after that, "keyfob login" is
 	f.StringVar(&o.client, "client", "", "client `file` from Google's console (client_secret_….json)")
 	f.StringVar(&o.secretFile, "client-secret-file", "", "`file` that holds the client secret; - for standard input (or KEYFOB_CLIENT_SECRET)")
 	f.BoolVar(&o.noBrowser, "no-browser", false, "print the address, open nothing")
+	f.BoolVar(&o.qr, "qr", false, "show the address as a QR code, too")
+	f.StringVar(&o.urlFile, "url-file", "", "write the address to a `file`, too")
+	f.StringVar(&o.listen, "listen", "", "in a container: listen on this `address` for what comes through a published port, as 0.0.0.0:5000")
 	f.BoolVar(&o.replace, "replace", false, "let another account take over this profile")
 	f.BoolVar(&o.allScopes, "require-all-scopes", false, "exit 3 if the provider grants fewer scopes than asked")
 	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "`time` to wait for the browser")
+	f.StringVar(&o.identity, "identity", "", "with --store file: seal for the age identity in this `file`, instead of a passphrase")
+	a.addUnlockFor(f)
+	o.add(f)
 	addSettings(f)
 	return c
 }
@@ -85,24 +99,55 @@ func (a *app) login(ctx context.Context, f *pflag.FlagSet, o loginOptions) error
 	if o.timeout <= 0 {
 		return usage("--timeout %s: a time above 0 was expected", o.timeout)
 	}
+	if err := o.check(f, o.timeout); err != nil {
+		return err
+	}
+	if f.Changed("resume") {
+		return a.resume(ctx, f, o)
+	}
+	a.device = o.device
 	choice, err := a.choose()
 	if err != nil {
 		return config(err)
 	}
-	p, client, err := a.settings(choice.Name, changed(f), o.client)
+	options := changed(f)
+	if err := storeOption(options, o.identity); err != nil {
+		return err
+	}
+	if err := absolute(options, "ca-file"); err != nil {
+		return err
+	}
+	p, client, err := a.settings(choice.Name, options, o.client)
 	if err != nil {
 		return config(err)
+	}
+	if err := a.believe(p.CAFile); err != nil {
+		return err
+	}
+	flow, err := a.flow(p, o)
+	if err != nil && !o.noWait {
+		return err
+	}
+	if err := a.loginStore(ctx, &p, options); err != nil {
+		return err
 	}
 	m := a.manager()
 	clientSecret, err := a.clientSecret(ctx, m, p, client, o.secretFile)
 	if err != nil {
 		return err
 	}
-	s, err := m.Login(ctx, session.Plan{
+	plan := session.Plan{
 		Profile: p.Name, Server: serverOf(p), ClientID: p.ClientID, Secret: clientSecret, Replace: o.replace, AllowPrivate: p.AllowPrivateEndpoints,
 		Ask:  oauth.Request{Scopes: p.Scopes, Params: params(p)},
 		Keep: func() error { return a.profiles().Save(p) },
-	}, a.codeFlow(p, o))
+	}
+	if o.noWait {
+		if err := a.outOfTurn(ctx, m, p.Name); err != nil {
+			return err
+		}
+		return a.begin(ctx, m, plan, p, o)
+	}
+	s, err := a.inTurn(ctx, m, p, o, func() (session.Session, error) { return m.Login(ctx, plan, flow) })
 	if err != nil {
 		return err
 	}
@@ -137,7 +182,9 @@ func (a *app) settings(name string, options map[string][]string, file string) (p
 		a.say("warning: %s", warning)
 	}
 	if client.ID != "" {
-		err = client.Allows(resolved.RedirectURI(resolved.Port))
+		for _, port := range append([]int{resolved.Port}, resolved.Ports...) {
+			err = errors.Join(err, client.Allows(resolved.RedirectURI(port)))
+		}
 	}
 	return resolved.Profile, client, err
 }
@@ -221,98 +268,13 @@ func params(p profile.Profile) map[string]string {
 	return all
 }
 
-func (a *app) codeFlow(p profile.Profile, o loginOptions) oauth.CodeFlow {
-	return oauth.CodeFlow{
-		Redirect: loopback.Redirect{Host: p.RedirectHost, Port: p.Port, Path: p.RedirectPath, AnyPort: p.AnyPort()},
-		Timeout:  o.timeout,
-		Warn:     func(text string) { a.say("warning: %s", text) },
-		Show: func(ctx context.Context, address, redirectURI string) {
-			if p.Port != 0 && redirectURI != p.RedirectURI(p.Port) {
-				a.say("Port %d is taken; the answer comes back to %s", p.Port, redirectURI)
-			}
-			a.show(ctx, address, o.noBrowser)
-		},
-	}
+func redirectOf(p profile.Profile) loopback.Redirect {
+	return loopback.Redirect{Host: p.RedirectHost, Port: p.Port, Ports: p.Ports, Path: p.RedirectPath, AnyPort: p.AnyPort()}
 }
 
-// show tells the person where to go. The address is always there: a browser that opens may be
-// the wrong one.
-func (a *app) show(ctx context.Context, address string, noBrowser bool) {
-	if noBrowser {
-		a.say("Open this address in a browser on this computer:")
-	} else {
-		a.say("Sign in with your browser. If none opens, go to this address on this computer:")
+func (a *app) flow(p profile.Profile, o loginOptions) (session.Flow, error) {
+	if o.device {
+		return a.deviceFlow(o), nil
 	}
-	a.say("%s", address)
-	if !noBrowser {
-		if err := a.Open(ctx, address); err != nil {
-			a.say("warning: no browser opened: %v", err)
-		}
-	}
-	a.say("Waiting for the browser. If the provider shows an error page, press Ctrl-C; the page names the reason.")
-}
-
-func (a *app) reportLogin(p profile.Profile, s session.Session, all bool) error {
-	missing := profile.Missing(p.Scopes, s.Scopes)
-	if a.json {
-		if err := a.loginDocument(s, missing); err != nil {
-			return err
-		}
-	} else {
-		a.say("Signed in as %s (%s, profile %s)", s.Account(), providerName(p), p.Name)
-	}
-	if len(missing) > 0 {
-		a.say("Not granted: %s", strings.Join(missing, ", "))
-	}
-	switch {
-	case s.Refresh.Empty():
-		a.say("%s gave no refresh token: this login ends %s. To ask for one: %s --prompt consent",
-			host(provider(s)), when(s.Expires, a.Now()), a.command("login"))
-	case !s.RefreshBy.IsZero():
-		a.say("This login ends %s%s", when(s.RefreshBy, a.Now()), testMode(s, a.Now()))
-	}
-	if all && len(missing) > 0 {
-		return &missingScopesError{missing}
-	}
-	return nil
-}
-
-func (a *app) loginDocument(s session.Session, missing []string) error {
-	return printJSON(a.Out, struct {
-		document
-		Profile   string   `json:"profile"`
-		Issuer    string   `json:"issuer"`
-		Subject   string   `json:"sub"`
-		Email     string   `json:"email"`
-		Scopes    []string `json:"scopes"`
-		Missing   []string `json:"scopes_missing"`
-		ExpiresAt *string  `json:"expires_at"`
-		EndsAt    *string  `json:"login_ends_at"`
-		Renewable bool     `json:"renewable"`
-		Store     string   `json:"store"`
-	}{
-		thisSchema(), s.Profile, s.Issuer, s.Subject, s.Email, list(s.Scopes), list(missing),
-		stamp(s.Expires), stamp(s.RefreshBy), s.Renewable(), a.StoreName,
-	}, "  ")
-}
-
-// testMode explains Google's seven days.
-func testMode(s session.Session, now time.Time) string {
-	if s.Google() && s.RefreshBy.Sub(now) <= 7*24*time.Hour {
-		return ": the app is in test mode at Google; publish it in the console to stay signed in longer"
-	}
-	return ""
-}
-
-type missingScopesError struct{ scopes []string }
-
-func (e *missingScopesError) Error() string {
-	return fmt.Sprintf("signed in, but not granted: %s", strings.Join(e.scopes, ", "))
-}
-
-func providerName(p profile.Profile) string {
-	if p.Provider != "" {
-		return p.Provider
-	}
-	return host(cmp.Or(p.Issuer, p.AuthURL))
+	return a.codeFlow(p, o)
 }

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/keyfob/keyfob/internal/profile"
 	"github.com/keyfob/keyfob/internal/session"
 )
 
@@ -33,9 +35,9 @@ programs of the same project, too. To sign out on this computer alone, use --loc
 			}
 			results := make([]logoutResult, 0, len(names))
 			var errs []error
-			m, ctx := a.manager(), a.interruptible(cmd)
+			ctx := a.interruptible(cmd)
 			for _, name := range names {
-				out, err := m.Logout(ctx, name, local)
+				out, err := a.logout(ctx, name, local)
 				if err == nil && !out.Removed && !all {
 					err = a.unknownChoice()
 				}
@@ -51,6 +53,14 @@ programs of the same project, too. To sign out on this computer alone, use --loc
 	c.Flags().BoolVar(&local, "local", false, "forget it here; ask nobody")
 	c.Flags().BoolVar(&all, "all", false, "all profiles")
 	return c
+}
+
+func (a *app) logout(ctx context.Context, name string, local bool) (session.Outcome, error) {
+	m, err := a.managerFor(name)
+	if err != nil {
+		return session.Outcome{}, err
+	}
+	return m.Logout(ctx, name, local)
 }
 
 // unknownChoice tells a person who mistyped a name that they are still signed in.
@@ -80,7 +90,7 @@ func (a *app) everyProfile() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := append(files, held...)
+	names := slices.DeleteFunc(append(files, held...), func(name string) bool { return profile.ValidName(name) != nil })
 	slices.Sort(names)
 	return slices.Compact(names), nil
 }

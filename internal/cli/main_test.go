@@ -2,19 +2,26 @@ package cli_test
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/keyfob/keyfob/internal/browser"
 	"github.com/keyfob/keyfob/internal/cli"
+	"github.com/keyfob/keyfob/internal/secret"
 	"github.com/keyfob/keyfob/internal/store"
+	"github.com/keyfob/keyfob/internal/terminal"
 )
 
 // The test binary is keyfob, too: scripts and tests run it as a process of its own, with another
@@ -59,9 +66,48 @@ func environment(visitor *person) cli.Env {
 		ConfigDir: filepath.Join(home, ".config", "keyfob"),
 		StateDir:  filepath.Join(home, ".local", "state", "keyfob"),
 		Store:     openStore(os.Getenv), StoreName: "keyring",
-		HTTP: &http.Transport{}, Now: now,
+		HTTP: transport(), Now: now,
 		Open: visitor.open, Desktop: os.Getenv("DESKTOP") != "",
+		Machine: machine(), Ours: func() bool { return terminal.Ours(os.Stdin) },
+		Listen:  func(ctx context.Context, heard chan<- []byte) { terminal.Listen(ctx, os.Stdin, heard) },
+		Ask:     ask,
 		Version: "1.2.3",
+	}
+}
+
+func transport() *http.Transport {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	return &http.Transport{Proxy: http.ProxyFromEnvironment, Protocols: &protocols}
+}
+
+// ask asks on the terminal that a script has given the process, see ttyin, if TERMINAL is set.
+func ask(ctx context.Context, prompt string, echo bool) (secret.Text, error) {
+	if os.Getenv("TERMINAL") == "" {
+		return secret.Text{}, cli.ErrNoTerminal
+	}
+	answer, err := terminal.Ask(ctx, prompt, echo)
+	if errors.Is(err, terminal.ErrNone) {
+		return secret.Text{}, cli.ErrNoTerminal
+	}
+	return secret.New(answer), err
+}
+
+// machine is a desktop, unless the test says otherwise: TERMINAL says that a person reads stderr,
+// ROOT holds the files that tell of a container, DISPLAY is set for all.
+func machine() cli.Machine {
+	return cli.Machine{
+		GOOS: "linux", Terminal: os.Getenv("TERMINAL") != "",
+		Width: func() int { width, _ := strconv.Atoi(os.Getenv("TERMINAL")); return width },
+		Host:  func() (string, error) { return "build7", nil },
+		ReadFile: func(path string) ([]byte, error) {
+			if os.Getenv("ROOT") == "" {
+				return nil, fs.ErrNotExist
+			}
+			return os.ReadFile(filepath.Join(os.Getenv("ROOT"), path))
+		},
+		LookPath: func(string) (string, error) { return "", exec.ErrNotFound },
+		Browsers: browser.Opener{GOOS: "linux", Getenv: os.Getenv}.Browsers,
 	}
 }
 

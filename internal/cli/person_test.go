@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/keyfob/keyfob/internal/idp"
 	"github.com/keyfob/keyfob/internal/idp/idptest"
+	"github.com/keyfob/keyfob/internal/profile"
 )
 
 // person is in front of the browser that keyfob opens.
@@ -25,15 +27,20 @@ import (
 //	PERSON=answer    gets ANSWER from the provider: the query of the callback, to which the right
 //	                 state is added, and the right issuer unless there is one
 //
-// BROWSER_LOG gets each address that is opened, PAGE the last page that is shown.
+// BROWSER_LOG gets each address that is opened, BROWSER_COMMAND the commands to open it with, PAGE the last page that is shown.
 type person struct {
 	getenv func(string) string
 	visits sync.WaitGroup
 }
 
-func (p *person) open(_ context.Context, address string) error {
+func (p *person) open(_ context.Context, address, command string) error {
 	if err := appendLine(p.getenv("BROWSER_LOG"), address); err != nil {
 		return err
+	}
+	if command != "" {
+		if err := appendLine(p.getenv("BROWSER_COMMAND"), command); err != nil {
+			return err
+		}
 	}
 	switch p.getenv("PERSON") {
 	case "fail":
@@ -58,12 +65,28 @@ func (p *person) leave() { p.visits.Wait() }
 func (p *person) visit(address string) (page string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	client := &http.Client{Transport: &http.Transport{}}
+	client, err := p.browser()
+	if err != nil {
+		return "", err
+	}
 	callback, err := p.decide(ctx, client, address)
 	if err != nil {
 		return "", err
 	}
 	return read(ctx, client, callback)
+}
+
+// browser trusts whom BROWSER_CA names, and goes through a proxy if there is one.
+func (p *person) browser() (*http.Client, error) {
+	t := &http.Transport{Proxy: http.ProxyFromEnvironment}
+	if file := p.getenv("BROWSER_CA"); file != "" {
+		roots, err := profile.ReadRoots(file)
+		if err != nil {
+			return nil, err
+		}
+		t.TLSClientConfig = &tls.Config{RootCAs: roots}
+	}
+	return &http.Client{Transport: t}, nil
 }
 
 // decide gives the address that the provider sends the browser to.

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bufio"
 	"encoding/json"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -48,7 +49,7 @@ func (p *place) command(args ...string) *exec.Cmd {
 	}
 	c := exec.CommandContext(p.t.Context(), self)
 	c.Args = append([]string{"keyfob"}, args...)
-	c.Env = []string{"TMPDIR=" + os.TempDir(), "GORACE=" + os.Getenv("GORACE")}
+	c.Env = []string{"TMPDIR=" + os.TempDir()}
 	for name, value := range p.variables {
 		c.Env = append(c.Env, name+"="+value)
 	}
@@ -95,7 +96,11 @@ type running struct {
 
 func (p *place) start(args ...string) *running {
 	p.t.Helper()
-	c := p.command(args...)
+	return p.launch(p.command(args...))
+}
+
+func (p *place) launch(c *exec.Cmd) *running {
+	p.t.Helper()
 	pipe, err := c.StderrPipe()
 	if err == nil {
 		err = c.Start()
@@ -154,6 +159,16 @@ func (p *place) record() string {
 	return string(data)
 }
 
+// locks are the files that processes agree by.
+func (p *place) locks() string {
+	p.t.Helper()
+	names, err := filepath.Glob(filepath.Join(p.variables["STATE"], "locks", "*"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return strings.Join(names, " ")
+}
+
 func needsSignals(t *testing.T) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -182,7 +197,8 @@ func TestInterruptedWhileWaiting(t *testing.T) {
 	}
 }
 
-// isUnused finds out whether a login left anything, its port among it.
+// isUnused finds out whether a login left anything, its port among it. The files that locks are
+// taken on stay; that nobody holds them is seen when the next command takes them.
 func (p *place) isUnused() {
 	p.t.Helper()
 	for _, host := range []string{"127.0.0.1", "::1"} {
@@ -193,8 +209,14 @@ func (p *place) isUnused() {
 		}
 	}
 	for _, dir := range []string{p.variables["HOME"], p.variables["STORE"]} {
-		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
-			p.t.Errorf("%s holds %v, %v", dir, entries, err)
+		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() && filepath.Base(filepath.Dir(path)) != "locks" {
+				p.t.Errorf("%s is left", path)
+			}
+			return err
+		})
+		if err != nil {
+			p.t.Error(err)
 		}
 	}
 }
@@ -247,7 +269,7 @@ func TestInterruptedDuringRenewal(t *testing.T) {
 			r.signal(os.Interrupt)
 			close(answer)
 			status, said := r.end()
-			if status != 130 || strings.Contains(said, "nothing was changed") {
+			if status != 130 && status != 0 || strings.Contains(said, "nothing was changed") { // 0: it was faster than the signal
 				t.Errorf("exit status %d, saying %q", status, said)
 			}
 			if after := p.refreshToken(); after == before || !p.idp.Alive(after) {

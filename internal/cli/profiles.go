@@ -68,7 +68,10 @@ func (a *app) removeProfile(ctx context.Context, name string) error {
 	if err := profile.ValidName(name); err != nil {
 		return config(err)
 	}
-	m := a.manager()
+	m, err := a.managerFor(name)
+	if err != nil {
+		return err
+	}
 	switch s, err := m.Load(ctx, name); {
 	case err == nil:
 		return usage("%s is signed in with profile %s", s.Account(), name).try("keyfob logout -p " + name)
@@ -174,7 +177,13 @@ func (a *app) listProfiles(ctx context.Context) error {
 
 // stateOf describes a profile: its file and its session, each as far as it can be read.
 func (a *app) stateOf(ctx context.Context, name string) profileState {
-	state := profileState{Name: name, Store: a.StoreName, Settings: map[string]setting{}}
+	s, err := a.load(ctx, name)
+	return a.describe(name, s, err)
+}
+
+// describe does so with what came of reading the session from its store, which is open.
+func (a *app) describe(name string, s session.Session, unread error) profileState {
+	state := profileState{Name: name, Store: a.StoreName, Settings: map[string]setting{}, session: s}
 	resolved, err := a.resolve(name)
 	if err == nil {
 		state.Provider = providerName(resolved.Profile)
@@ -182,10 +191,8 @@ func (a *app) stateOf(ctx context.Context, name string) profileState {
 	} else if !errors.Is(err, profile.ErrNotFound) && !errors.Is(err, profile.ErrNoClient) {
 		state.err = config(err)
 	}
-	s, err := a.manager().Load(ctx, name)
-	state.session = s
-	if err != nil {
-		state.State, state.Reason, state.err = unreadable(err, state.err)
+	if unread != nil {
+		state.State, state.Reason, state.err = unreadable(unread, state.err)
 		return state
 	}
 	state.Provider, state.Account = host(provider(s)), s.Account()
@@ -205,6 +212,14 @@ func (a *app) stateOf(ctx context.Context, name string) profileState {
 		state.State = "expired"
 	}
 	return state
+}
+
+func (a *app) load(ctx context.Context, name string) (session.Session, error) {
+	m, err := a.managerFor(name)
+	if err != nil {
+		return session.Session{}, err
+	}
+	return m.Load(ctx, name)
 }
 
 func unreadable(err, before error) (state, reason string, keep error) {

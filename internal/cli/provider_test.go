@@ -21,6 +21,10 @@ func control(ts *testscript.TestScript, neg bool, args []string) {
 		w.idp.RevokeAll()
 	case len(args) == 1 && args[0] == "stop":
 		w.idp.Stop()
+	case len(args) > 1 && args[0] == "device":
+		deviceLogins(ts, w, args[1], args[2:])
+	case len(args) == 2 && args[0] == "visit":
+		visitPending(ts, args[1])
 	case len(args) == 2 && args[0] == "alive":
 		var record struct {
 			Refresh string `json:"refresh_token"`
@@ -50,6 +54,7 @@ func endpoint(ts *testscript.TestScript, name string) string {
 	address, known := map[string]string{
 		"discovery": idp.Discovery, "authorize": idp.Authorize, "token": idp.Token,
 		"userinfo": idp.Userinfo, "revoke": idp.Revoke, "jwks": idp.JWKS, "server-metadata": idp.ServerMetadata,
+		"device": idp.DeviceRequest,
 	}[name]
 	if !known {
 		ts.Fatalf("there is no endpoint %q", name)
@@ -108,16 +113,18 @@ func edit(ts *testscript.TestScript, w *world, what string, changes []string) {
 	if !known {
 		ts.Fatalf("idp cannot edit %q", what)
 	}
-	set(func(members map[string]any) {
-		for _, change := range changes {
-			if name, gone := strings.CutPrefix(change, "-"); gone {
-				delete(members, name)
-				continue
-			}
-			name, text, _ := strings.Cut(change, "=")
-			members[name] = value(text)
+	set(func(members map[string]any) { change(members, changes) })
+}
+
+func change(members map[string]any, changes []string) {
+	for _, change := range changes {
+		if name, gone := strings.CutPrefix(change, "-"); gone {
+			delete(members, name)
+			continue
 		}
-	})
+		name, text, _ := strings.Cut(change, "=")
+		members[name] = value(text)
+	}
 }
 
 func value(text string) any {

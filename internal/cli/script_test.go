@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -43,6 +44,11 @@ import (
 //	idp edit WHAT NAME=JSON... -NAME...
 //	                       changes claims, metadata, token or userinfo; VALUE is a text unless it is
 //	                       JSON, and big:N a text of N bytes
+//	idp device WHO NAME=JSON...
+//	                       from now on WHO enters the codes of device logins: ada, bob, deny or nobody;
+//	                       the rest changes what is said of them
+//	idp visit WHO          goes on with what login --no-wait --json has printed, and sets ID to its
+//	                       login_id. With a browser, the file callback gets the address where it ended
 //	idp revoke-all, idp stop
 //	[!] idp alive PROFILE  the provider would take the refresh token that the store has
 func TestScripts(t *testing.T) {
@@ -77,6 +83,9 @@ type world struct {
 	now  atomic.Pointer[time.Time]
 	seen int // requests to the provider before the last command
 	held []net.Listener
+
+	t      testing.TB
+	people sync.WaitGroup // at other devices
 }
 
 type worldKey struct{}
@@ -97,17 +106,24 @@ func setup(env *testscript.Env) error {
 
 // newWorld makes a world below a directory, and gives the variables that keyfob's process needs.
 func newWorld(t testing.TB, dir string) (*world, map[string]string, error) {
-	w := &world{}
+	w := &world{t: t}
 	start := time.Date(2026, 1, 2, 15, 0, 0, 0, time.UTC)
 	w.now.Store(&start)
 	port, err := freePort()
 	if err != nil {
 		return nil, nil, err
 	}
+	other := port
+	for other == port {
+		if other, err = freePort(); err != nil {
+			return nil, nil, err
+		}
+	}
 	w.idp = idptest.Start(t, func(c *idp.Config) {
 		c.Now = func() time.Time { return *w.now.Load() }
 		c.Clients[1].RedirectURIs = []string{fmt.Sprintf("http://localhost:%d/oauth2callback", port)}
 	})
+	t.Cleanup(w.people.Wait)
 	home, keyring := filepath.Join(dir, "home"), filepath.Join(dir, "store")
 	for _, dir := range []string{home, keyring} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -115,12 +131,13 @@ func newWorld(t testing.TB, dir string) (*world, map[string]string, error) {
 		}
 	}
 	return w, map[string]string{
-		"HOME": home, "CONFIG": filepath.Join(home, ".config", "keyfob"), "STATE": filepath.Join(home, ".local", "state", "keyfob"),
+		"DISPLAY": ":0", "HOME": home, "CONFIG": filepath.Join(home, ".config", "keyfob"), "STATE": filepath.Join(home, ".local", "state", "keyfob"),
 		"STORE": keyring, "PERSON": "ada", "NOW": start.Format(time.RFC3339),
-		"BROWSER_LOG": filepath.Join(dir, "browser.log"), "PAGE": filepath.Join(dir, "page"),
+		"BROWSER_LOG": filepath.Join(dir, "browser.log"), "PAGE": filepath.Join(dir, "page"), "BROWSER_COMMAND": filepath.Join(dir, "browser.command"),
 		"ISSUER": w.idp.Issuer, "IDP": strings.TrimPrefix(w.idp.Issuer, "http://"),
 		"PUBLIC": idptest.Public, "CONFIDENTIAL": idptest.Confidential,
-		"PORT": strconv.Itoa(port), "KEYFOB_PORT": strconv.Itoa(port),
+		"PORT": strconv.Itoa(port), "KEYFOB_PORT": strconv.Itoa(port), "OTHER_PORT": strconv.Itoa(other),
+		"GORACE": "atexit_sleep_ms=0", // else each process takes a second to end
 	}, closeToOthers(home)
 }
 
@@ -163,7 +180,7 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	w := worldOf(ts)
 	w.seen = len(w.idp.Requests())
-	for _, file := range []string{ts.Getenv("STORE") + ".journal", ts.Getenv("BROWSER_LOG"), ts.Getenv("PAGE")} {
+	for _, file := range []string{ts.Getenv("STORE") + ".journal", ts.Getenv("BROWSER_LOG"), ts.Getenv("BROWSER_COMMAND"), ts.Getenv("PAGE")} {
 		ts.Check(os.RemoveAll(file))
 	}
 	err = ts.Exec(args[1], args[2:]...)

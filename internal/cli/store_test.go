@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/keyfob/keyfob/internal/store"
@@ -25,14 +26,14 @@ import (
 //
 // It writes what it does to STORE.journal, as "get default".
 type files struct {
-	dir  string
-	fail failure
-	sets int
+	dir   string
+	fail  failure
+	calls atomic.Int32 // of those that may fail
 }
 
 type failure struct {
 	op   string // "": all
-	from int    // the first call of op that fails
+	from int32  // the first call of op that fails
 	kind string
 }
 
@@ -41,7 +42,7 @@ func openStore(getenv func(string) string) store.Store {
 	if op, kind, found := strings.Cut(f.kind, ":"); found {
 		f.op, f.kind = strings.TrimRight(op, "123456789"), kind
 		if n, err := strconv.Atoi(strings.TrimPrefix(op, f.op)); err == nil {
-			f.from = n
+			f.from = int32(n)
 		}
 	}
 	limit, _ := strconv.Atoi(getenv("STORE_LIMIT"))
@@ -108,7 +109,7 @@ func (f *files) begin(ctx context.Context, op, name string) error {
 	if f.fail.op != "" && f.fail.op != op {
 		return nil
 	}
-	if f.sets++; f.sets < f.fail.from {
+	if f.calls.Add(1) < f.fail.from {
 		return nil
 	}
 	return f.fail.error()

@@ -22,7 +22,8 @@ func (a *app) tokenCommand() *cobra.Command {
 		Use:   "token",
 		Short: "Print an access token that is valid now",
 		Long: `token prints an access token and a newline, and nothing else. It renews the token first
-if it must. It never opens a browser and never asks anything, so it is made for scripts.
+if it must. It never opens a browser and asks nothing, so it is made for scripts; only a
+store of files that is locked asks for its passphrase, where there is a terminal.
 
 A token on a command line can be read by every process of this computer. --format curl
 hands it over on standard input instead.
@@ -44,8 +45,11 @@ hands it over on standard input instead.
 			if err != nil {
 				return config(err)
 			}
-			m := a.manager()
-			s, err := m.Current(cmd.Context(), choice.Name)
+			m, err := a.managerFor(choice.Name)
+			if err != nil {
+				return err
+			}
+			s, err := m.Settled(cmd.Context(), choice.Name)
 			if err == nil && !s.Fresh(a.Now(), minTTL) {
 				s, err = m.Renew(a.interruptible(cmd), s)
 			}
@@ -117,7 +121,11 @@ its answer.
 			if err != nil {
 				return config(err)
 			}
-			s, refreshed, err := a.manager().Refresh(a.interruptible(cmd), choice.Name, minTTL)
+			m, err := a.managerFor(choice.Name)
+			if err != nil {
+				return err
+			}
+			s, refreshed, err := m.Refresh(a.interruptible(cmd), choice.Name, minTTL)
 			if err != nil {
 				return a.noSession(err, choice)
 			}

@@ -29,7 +29,10 @@ at the login, and asks nobody.
 			if err != nil {
 				return config(err)
 			}
-			m := a.manager()
+			m, err := a.managerFor(choice.Name)
+			if err != nil {
+				return err
+			}
 			if offline {
 				s, err := m.Current(cmd.Context(), choice.Name)
 				if err != nil {

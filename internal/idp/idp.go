@@ -197,6 +197,7 @@ func hash(text string) string {
 
 // ServeHTTP answers a request: truly, or as control.go was told to.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", s.config.Now().UTC().Format(http.TimeFormat)) // the provider has one clock
 	c := newCall(s.endpoint(r.URL.Path), w, r)
 	if step, scripted := s.arrive(c); scripted {
 		s.perform(w, c, step)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/zitadel/oidc/v3/example/server/exampleop"
 	"github.com/zitadel/oidc/v3/example/server/storage"
@@ -30,6 +31,7 @@ const (
 	nativeClient = "native"
 	webClient    = "web"
 	webSecret    = "a secret with % & = + in it"
+	deviceClient = "tv"
 )
 
 // provider is an OpenID provider of another origin, which rotates refresh tokens. It notes what
@@ -49,12 +51,15 @@ func startProvider(t *testing.T, post bool, redirectURI string) *provider {
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
 	p := &provider{issuer: "http://" + listener.Addr().String()}
-	kept := storage.NewStorageWithClients(storage.NewUserStore(p.issuer), map[string]*storage.Client{
+	kept := storage.NewStorageWithClients(users{storage.NewUserStore(p.issuer)}, map[string]*storage.Client{
 		nativeClient: storage.NativeClient(nativeClient, redirectURI),
 		webClient:    storage.WebClient(webClient, webSecret, redirectURI),
+		deviceClient: storage.DeviceClient(deviceClient, webSecret),
 	})
 	quiet := slog.New(slog.DiscardHandler)
-	config := &op.Config{CodeMethodS256: true, AuthMethodPost: post, GrantTypeRefreshToken: true}
+	config := &op.Config{CodeMethodS256: true, AuthMethodPost: post, GrantTypeRefreshToken: true, DeviceAuthorization: op.DeviceAuthorizationConfig{
+		Lifetime: 5 * time.Minute, PollInterval: time.Second, UserFormPath: "/device", UserCode: op.UserCodeBase20,
+	}}
 	_, _ = rand.Read(config.CryptoKey[:]) // never fails
 	protocol, err := op.NewProvider(config, kept, op.StaticIssuer(p.issuer), op.WithAllowInsecure(), op.WithLogger(quiet),
 		op.WithCustomAuthEndpoint(op.NewEndpoint("auth"))) // where the login form of the example leads
@@ -62,12 +67,31 @@ func startProvider(t *testing.T, post bool, redirectURI string) *provider {
 
 	mux := http.NewServeMux()
 	mux.Handle("/", protocol)
-	mux.Handle("/login/", exampleop.SetupServer(p.issuer, kept, quiet, false))
+	pages := exampleop.SetupServer(p.issuer, kept, quiet, false)
+	for _, path := range []string{"/login/", "/device", "/device/"} {
+		mux.Handle(path, pages)
+	}
 	mux.HandleFunc("/favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: p.note(mux)}}
 	server.Start()
 	t.Cleanup(server.Close)
 	return p
+}
+
+// users knows its people by name, too: the pages for devices take the name for the subject.
+type users struct{ storage.UserStore }
+
+func (u users) GetUserByID(id string) *storage.User {
+	if user := u.UserStore.GetUserByID(id); user != nil {
+		return user
+	}
+	user := u.GetUserByUsername(id)
+	if user != nil {
+		named := *user
+		named.ID = id
+		user = &named
+	}
+	return user
 }
 
 // note notes a request, with the grant and the kind of client authentication of token requests.
@@ -101,7 +125,7 @@ func (p *provider) asked() []string {
 	noted := p.noted
 	p.noted = nil
 	noted = slices.DeleteFunc(noted, func(what string) bool {
-		return strings.Contains(what, " /auth") || strings.Contains(what, " /login/") || strings.Contains(what, " /favicon.ico")
+		return strings.Contains(what, " /auth") || strings.Contains(what, " /login/") || strings.Contains(what, " /device/") || strings.HasSuffix(what, " /device") || strings.Contains(what, " /favicon.ico")
 	})
 	slices.Sort(noted)
 	return noted

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"strings"
 )
 
 // literals are the addresses to listen on for a redirect host. The name localhost means two
@@ -22,13 +23,20 @@ func literals(host string) []string {
 	return nil
 }
 
+func (r Redirect) addresses() []string {
+	if r.Listen != "" {
+		return []string{r.Listen}
+	}
+	return literals(r.Host)
+}
+
 // bind listens on the same port of each address of the redirect host.
 func bind(ctx context.Context, r Redirect) ([]net.Listener, int, error) {
 	if r.Port != 0 {
-		return bindPort(ctx, literals(r.Host), r.Port)
+		return bindPort(ctx, r.addresses(), r.Port)
 	}
 	for range 20 { // what is free on one address may be taken on the other
-		listeners, port, err := bindPort(ctx, literals(r.Host), 0)
+		listeners, port, err := bindPort(ctx, r.addresses(), 0)
 		if _, taken := errors.AsType[*PortTakenError](err); !taken {
 			return listeners, port, err
 		}
@@ -68,15 +76,15 @@ func bindPort(ctx context.Context, addresses []string, port int) (_ []net.Listen
 }
 
 func family(address string) string {
-	if address == "::1" {
+	if strings.Contains(address, ":") {
 		return "tcp6" // this alone, no mapped IPv4
 	}
 	return "tcp4"
 }
 
 func bracketed(address string) string {
-	if address == "::1" {
-		return "[::1]"
+	if strings.Contains(address, ":") {
+		return "[" + address + "]"
 	}
 	return address
 }

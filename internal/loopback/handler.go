@@ -29,6 +29,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.callback(w, r, query)
 	case path == donePath && s.answer.Load() != nil:
 		s.done(w, r)
+	case r.RequestURI == "/" && s.lead.Load() != nil && s.answer.Load() == nil:
+		s.onward(w, r)
 	case path == faviconPath:
 		w.WriteHeader(http.StatusNoContent)
 	default:
@@ -45,7 +47,7 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request, query string) 
 	switch {
 	case s.ignore(err):
 		show(w, http.StatusBadRequest, strangerPage)
-	case s.answer.CompareAndSwap(nil, &result{answer, err}):
+	case s.answer.CompareAndSwap(nil, &result{answer: answer, err: err}):
 		close(s.answered)
 		protect(w.Header())
 		w.Header().Set("Location", donePath)
@@ -53,6 +55,23 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request, query string) 
 	default: // a tab was loaded again
 		show(w, http.StatusOK, busyPage)
 	}
+}
+
+// onward sends a person's browser to where the login begins.
+func (s *Server) onward(w http.ResponseWriter, r *http.Request) {
+	if !s.admit(w, r) {
+		return
+	}
+	protect(w.Header())
+	w.Header().Set("Location", *s.lead.Load())
+	w.WriteHeader(http.StatusFound)
+}
+
+// foreign tells whether an error of Read means that this is not the answer that was waited for.
+func foreign(err error) bool {
+	_, malformed := errors.AsType[*MalformedError](err)
+	_, mixup := errors.AsType[*IssuerError](err)
+	return malformed || mixup || errors.Is(err, ErrForeign)
 }
 
 // ignore tells whether an error of Read leaves the login as it is, and warns of those.

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,12 @@ type Redirect struct {
 	Host    string // localhost, 127.0.0.1 or [::1]
 	Port    int    // 0: any free one
 	Path    string // "" or a path that begins with a slash
-	AnyPort bool   // another port may be used if Port is taken
+	Ports   []int  // to be tried in this order if Port is taken
+	AnyPort bool   // any other port may be used if these are taken, too
+
+	// Listen is an IP address to listen on in place of those of Host. It is for containers, where
+	// what is published comes from outside: whoever reaches the address reaches the server.
+	Listen string
 }
 
 func (r Redirect) check() error {
@@ -33,6 +39,10 @@ func (r Redirect) check() error {
 		return fmt.Errorf("redirect host %.80q: not localhost, 127.0.0.1 or [::1]", r.Host)
 	case r.Port < 0 || r.Port > 65535:
 		return fmt.Errorf("redirect port %d: not between 0 and 65535", r.Port)
+	case slices.ContainsFunc(r.Ports, func(port int) bool { return port < 1 || port > 65535 }):
+		return fmt.Errorf("redirect ports %v: not between 1 and 65535", r.Ports)
+	case r.Listen != "" && net.ParseIP(r.Listen) == nil:
+		return fmt.Errorf("listen on %.80q: not an IP address", r.Listen)
 	case r.Path != "" && !usablePath(r.Path):
 		return fmt.Errorf("redirect path %.80q: not a plain path that begins with /", r.Path)
 	}

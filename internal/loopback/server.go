@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,7 @@ type Server struct {
 	http     *http.Server
 	serving  sync.WaitGroup
 	probe    atomic.Pointer[probe] // while the server proves itself
+	lead     atomic.Pointer[string]
 
 	answer   atomic.Pointer[result]
 	answered chan struct{} // closed when answer is there
@@ -45,25 +47,44 @@ type Server struct {
 }
 
 type result struct {
-	answer Answer
-	err    error
+	answer  Answer
+	err     error
+	offered bool // no browser waits for a page
 }
 
 // Listen starts a server for a redirect address and proves that the address leads to it. The
-// error is a *PortTakenError or a *MisledError if somebody else stands there; with AnyPort
-// another port is tried first. The end of ctx ends the server. Warnings for the person come
+// error is a *PortTakenError or a *MisledError if somebody else stands there; with
+// Ports or AnyPort others are tried first. The end of ctx ends the server. Warnings for the person come
 // through warn, from other goroutines, one call at a time; what they quote of a request is
 // quoted and cut.
 func Listen(ctx context.Context, r Redirect, e Expect, warn func(string)) (*Server, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	s, err := listen(ctx, r, e, warn)
-	if err != nil && r.AnyPort && r.Port != 0 && ctx.Err() == nil {
-		r.Port = 0
-		return listen(ctx, r, e, warn)
+	var errs []error
+	for _, port := range r.candidates() {
+		r.Port = port
+		s, err := listen(ctx, r, e, warn)
+		if err == nil {
+			return s, nil
+		}
+		if errs = append(errs, err); ctx.Err() != nil {
+			return nil, err
+		}
 	}
-	return s, err
+	if r.AnyPort || len(errs) == 1 {
+		return nil, errs[len(errs)-1]
+	}
+	return nil, errors.Join(errs...)
+}
+
+// candidates are the ports to try, in this order.
+func (r Redirect) candidates() []int {
+	ports := slices.Concat([]int{r.Port}, r.Ports)
+	if r.AnyPort && r.Port != 0 {
+		ports = append(ports, 0)
+	}
+	return ports
 }
 
 func listen(ctx context.Context, r Redirect, e Expect, warn func(string)) (*Server, error) {
@@ -130,6 +151,29 @@ func (s *Server) URI() string { return "http://" + s.redirect.authority() + s.re
 // Port is the port that the server listens on.
 func (s *Server) Port() int { return s.redirect.Port }
 
+// Lead has the root of the server lead a person's browser to an address, until the answer is
+// there: a short address to click or to type in place of a long one. It does nothing if the
+// redirect address is the root itself, or if it can be reached from outside of this machine: the
+// address carries the state.
+func (s *Server) Lead(address string) {
+	if s.redirect.Listen == "" {
+		s.lead.Store(&address)
+	}
+}
+
+// Offer takes the query of a callback that came another way than from a browser. The error says
+// why it is not the answer; then the server goes on waiting. If a browser was first, it counts.
+func (s *Server) Offer(query string) error {
+	answer, err := s.expect.Read(query)
+	if foreign(err) {
+		return err
+	}
+	if s.answer.CompareAndSwap(nil, &result{answer, err, true}) {
+		close(s.answered)
+	}
+	return nil
+}
+
 // Wait gives the one true answer, or why that answer is of no use. It gives the error of ctx if
 // that ends first, together with an *IssuerError if an answer in another issuer's name came
 // meanwhile.
@@ -159,7 +203,7 @@ func (s *Server) Finish(ctx context.Context, p Page) {
 		defer cancel()
 		s.page = p
 		close(s.decided)
-		if s.answer.Load() != nil {
+		if r := s.answer.Load(); r != nil && !r.offered {
 			select {
 			case <-s.shown:
 			case <-s.closed:

@@ -16,6 +16,7 @@ func TestEndpointFlaw(t *testing.T) {
 		{"scheme in capitals", "HTTPS://x.example/token", public, ""},
 		{"local", "http://127.0.0.1:4711/token", local, ""},
 		{"local, other name", "http://localhost:4711/token", local, ""},
+		{"local, in capitals", "http://LOCALHOST:4711/token", local, ""},
 		{"local, IPv6", "http://[::1]:4711/token", local, ""},
 
 		{"B-090 http", "http://x.example/token", public, "insecure"},
@@ -65,6 +66,7 @@ func TestEndpointFlaw(t *testing.T) {
 		{"B-093 nothing", "https://0.0.0.0/token", public, "suspicious"},
 		{"B-093 loopback, IPv6", "https://[::1]/token", public, "suspicious"},
 		{"B-093 mapped", "https://[::ffff:10.0.0.1]/token", public, "suspicious"},
+		{"B-093 mapped and shared", "https://[::ffff:100.64.0.1]/token", public, "suspicious"},
 		{"B-093 unique local", "https://[fd00::1]/token", public, "suspicious"},
 		{"B-093 link local", "https://[fe80::1]/token", public, "suspicious"},
 		{"B-093 multicast", "https://224.0.0.1/token", public, "suspicious"},

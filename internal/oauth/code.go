@@ -25,6 +25,10 @@ type CodeFlow struct {
 	Show     func(ctx context.Context, address, redirectURI string) // tells the person where to go; must not wait
 	Warn     func(string)
 	Timeout  time.Duration // for the person; nothing else is cut short by it
+
+	// Paste, if it is not nil, reads elsewhere what the browser was sent back with, and offers the
+	// query of each address. The first true answer counts. It must end when ctx does.
+	Paste func(ctx context.Context, offer func(query string) error)
 }
 
 // Request is what is asked for.
@@ -68,15 +72,9 @@ func (f CodeFlow) SignIn(ctx context.Context, c *Client, ask Request) (*Login, e
 	}
 	try.redirectURI = server.URI()
 	login := &Login{end: server.Finish}
-	var prefetch sync.WaitGroup
-	defer prefetch.Wait()
-	early, stop := context.WithCancel(ctx)
-	defer stop()
-	if try.openID() {
-		prefetch.Go(func() { try.keys.prefetch(early) })
-	}
-	f.Show(ctx, try.address(), try.redirectURI)
-	code, err := f.wait(ctx, c, server)
+	defer try.prefetch(ctx)()
+	server.Lead(try.address())
+	code, err := f.ask(ctx, c, try, server)
 	if err == nil {
 		login.Tokens, login.Identity, err = try.redeem(ctx, code)
 	}
@@ -85,6 +83,19 @@ func (f CodeFlow) SignIn(ctx context.Context, c *Client, ask Request) (*Login, e
 		return nil, conceal(err, try.state, try.nonce, try.verifier)
 	}
 	return login, nil
+}
+
+// ask shows the person where to go and waits for the code.
+func (f CodeFlow) ask(ctx context.Context, c *Client, try *attempt, server *loopback.Server) (secret.Text, error) {
+	asking, stop := context.WithCancel(ctx)
+	var pasting sync.WaitGroup
+	defer pasting.Wait()
+	defer stop()
+	if f.Paste != nil {
+		pasting.Go(func() { f.Paste(asking, server.Offer) })
+	}
+	f.Show(ctx, try.address(), try.redirectURI)
+	return f.wait(ctx, c, server)
 }
 
 func (f CodeFlow) wait(ctx context.Context, c *Client, server *loopback.Server) (secret.Text, error) {
@@ -96,8 +107,16 @@ func (f CodeFlow) wait(ctx context.Context, c *Client, server *loopback.Server) 
 		return secret.Text{}, ctx.Err() // the server may have ended before it was asked
 	case err == context.DeadlineExceeded: //nolint:errorlint // a wrapped one says more
 		return secret.Text{}, &Error{Kind: NoAnswer, Message: fmt.Sprintf("no answer from the browser in %s; nothing was changed", f.Timeout)}
-	case err != nil || answer.Error == "":
-		return answer.Code, err
+	case err != nil:
+		return secret.Text{}, err
+	}
+	return c.codeOf(answer)
+}
+
+// codeOf gives the code of an answer, or what the server said instead.
+func (c *Client) codeOf(answer loopback.Answer) (secret.Text, error) {
+	if answer.Error == "" {
+		return answer.Code, nil
 	}
 	e := &Error{Code: answer.Error, Description: answer.Description}
 	e.Kind, e.Message = codes(e.Code)
@@ -123,6 +142,20 @@ func newAttempt(c *Client, ask Request) *attempt {
 		nonce:    secret.New(rand.Text() + rand.Text()),
 		verifier: secret.New(oauth2.GenerateVerifier()),
 		keys:     &keySet{client: c.HTTP, address: c.Server.JWKS},
+	}
+}
+
+// prefetch fetches the keys while the person is busy; the function that it gives ends that.
+func (t *attempt) prefetch(ctx context.Context) (end func()) {
+	if !t.openID() {
+		return func() {}
+	}
+	early, stop := context.WithCancel(ctx)
+	var fetching sync.WaitGroup
+	fetching.Go(func() { t.keys.prefetch(early) })
+	return func() {
+		stop()
+		fetching.Wait()
 	}
 }
 
@@ -165,25 +198,10 @@ func (t *attempt) redeem(ctx context.Context, code secret.Text) (Tokens, Identit
 	}
 	id, err := t.identify(ctx, tokens)
 	if err != nil {
-		t.discard(ctx, tokens)
+		t.client.Discard(ctx, tokens)
 		return Tokens{}, Identity{}, err
 	}
 	return tokens, id, nil
-}
-
-// discard ends a grant that nobody will use. It is a courtesy: its error helps nobody. Google
-// would end the person's logins on other computers, too.
-func (t *attempt) discard(ctx context.Context, tokens Tokens) {
-	if t.client.Server.Revocation == "" || t.client.Server.Issuer == google {
-		return
-	}
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	defer stop()
-	if tokens.Refresh.Empty() {
-		_ = t.client.revoke(ctx, tokens.Access, "access_token")
-		return
-	}
-	_ = t.client.revoke(ctx, tokens.Refresh, "refresh_token")
 }
 
 // identify asks the userinfo endpoint only for what the ID token does not say.

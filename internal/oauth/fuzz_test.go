@@ -39,6 +39,7 @@ func FuzzTokenAnswer(f *testing.F) {
 	f.Add(200, form, []byte("access_token=a&token_type=bearer&expires_in=3600.5"), "", "")
 	f.Add(400, "application/json", []byte(`{"error":"invalid_grant","error_description":"\u001b[31m"}`), "", "")
 	f.Add(503, "text/html", []byte("<html>"), "86400", "Mon, 02 Jan 2006 15:04:05 GMT")
+	f.Add(429, "", []byte("x"), "-9", "")
 	f.Add(429, "", []byte("{"), "Tue, 03 Jan 2006 15:04:05 GMT", "Mon, 02 Jan 2006 15:04:05 GMT")
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, status int, content string, body []byte, retryAfter, date string) {
@@ -99,7 +100,7 @@ func FuzzIDToken(f *testing.F) {
 	c := clientOf(issuer, roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("no network here") }))
 	c.Server.SigningAlgorithms = []string{"ES256"}
 	f.Fuzz(func(t *testing.T, token string) {
-		keys := &keySet{keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "1"}}, fetched: 2}
+		keys := &keySet{keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "1"}}}
 		tokens := Tokens{Access: newSecret("at"), ID: newSecret(token), Received: goodTime()}
 		id, err := c.verifyLogin(context.Background(), keys, tokens, newSecret("n-1"))
 		if err == nil {

@@ -85,9 +85,9 @@ func TestDiscard(t *testing.T) {
 	}
 	try := newAttempt(s.client, s.ask)
 	try.client.Server.Issuer = google
-	try.discard(t.Context(), Tokens{Refresh: newSecret("rt")})
+	try.client.Discard(t.Context(), Tokens{Refresh: newSecret("rt")})
 	try.client.Server.Issuer, try.client.Server.Revocation = s.Issuer, ""
-	try.discard(t.Context(), Tokens{Refresh: newSecret("rt")})
+	try.client.Discard(t.Context(), Tokens{Refresh: newSecret("rt")})
 	if n := s.Count(idp.Revoke); n != 1 {
 		t.Errorf("revoked %d times", n)
 	}

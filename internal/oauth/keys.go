@@ -5,7 +5,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"math/big"
 	"net/http"
 	"sync"
 
@@ -26,10 +29,9 @@ type keySet struct {
 	client  *http.Client
 	address string
 
-	mu      sync.Mutex
-	keys    []jose.JSONWebKey
-	fetched int
-	err     error // of the last verification; go-oidc passes on its text alone
+	mu   sync.Mutex
+	keys []jose.JSONWebKey
+	err  error // of the last verification; go-oidc passes on its text alone
 }
 
 // prefetch is for the time in which the person reads the consent page. Its error, if any, comes
@@ -37,7 +39,7 @@ type keySet struct {
 func (k *keySet) prefetch(ctx context.Context) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.fetched == 0 {
+	if k.keys == nil {
 		_ = k.fetch(ctx)
 	}
 }
@@ -56,7 +58,6 @@ func (k *keySet) fetch(ctx context.Context) error {
 		return at(err, op, k.address)
 	}
 	k.keys = keys
-	k.fetched++
 	return nil
 }
 
@@ -72,8 +73,7 @@ func readKeys(body []byte) ([]jose.JSONWebKey, error) {
 	}
 	var keys []jose.JSONWebKey
 	for _, r := range raw {
-		var key jose.JSONWebKey
-		if json.Unmarshal(r, &key) == nil && usableKey(key) {
+		if key, err := readKey(r); err == nil && usableKey(key) {
 			keys = append(keys, key)
 		}
 	}
@@ -83,13 +83,32 @@ func readKeys(body []byte) ([]jose.JSONWebKey, error) {
 	return keys, nil
 }
 
+// readKey reads RFC 7517, 4, and RSA keys itself (RFC 7518, 6.3.1): go-jose takes none of more
+// than 4096 bits.
+func readKey(raw json.RawMessage) (jose.JSONWebKey, error) {
+	var key jose.JSONWebKey
+	m, err := parseObject(raw)
+	if err != nil || m.text("kty") != "RSA" || m["d"] != nil {
+		return key, json.Unmarshal(raw, &key)
+	}
+	n, errN := base64.RawURLEncoding.DecodeString(m.text("n"))
+	e, errE := base64.RawURLEncoding.DecodeString(m.text("e"))
+	exponent := new(big.Int).SetBytes(e)
+	if err := errors.Join(errN, errE); err != nil || exponent.BitLen() > 31 || exponent.Bit(0) == 0 {
+		return key, errors.New("malformed RSA key")
+	}
+	key.Key = &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exponent.Int64())}
+	key.KeyID, key.Use = m.text("kid"), m.text("use")
+	return key, nil
+}
+
 func usableKey(key jose.JSONWebKey) bool {
 	if key.Use != "" && key.Use != "sig" {
 		return false
 	}
 	switch k := key.Key.(type) {
 	case *rsa.PublicKey:
-		return k.N.BitLen() >= leastRSA && k.N.BitLen() <= longestRSA
+		return k.N.BitLen() >= leastRSA && k.N.BitLen() <= longestRSA && k.E > 1
 	case *ecdsa.PublicKey, ed25519.PublicKey:
 		return key.Valid()
 	}
@@ -111,7 +130,7 @@ func (k *keySet) verify(ctx context.Context, jwt string) ([]byte, error) {
 		return nil, untrusted("the identity token is malformed")
 	}
 	id := jws.Signatures[0].Header.KeyID
-	if !k.has(id) && k.fetched < 2 {
+	if !k.has(id) {
 		if err := k.fetch(ctx); err != nil {
 			return nil, err
 		}

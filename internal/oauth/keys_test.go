@@ -1,10 +1,12 @@
 package oauth
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -47,7 +49,8 @@ func TestReadKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	ec, rsa2048 := newKey(t, elliptic.P256()), rsaKey(t, 2048)
-	huge := strings.Repeat("____", 16384/8/3+1) // a modulus of ones
+	ones := func(bits int) string { return base64.RawURLEncoding.EncodeToString(bytes.Repeat([]byte{0xff}, bits/8)) } // a modulus
+	good := encoded(t, jwk(t, &ec.PublicKey))
 	for _, test := range []struct {
 		name string
 		key  map[string]any
@@ -61,13 +64,21 @@ func TestReadKeys(t *testing.T) {
 		{"unknown members", jwk(t, &ec.PublicKey, "label", []int{1}), true},
 		{"B-097 RSA of 512 bits", jwk(t, &rsaKey(t, 512).PublicKey), false},
 		{"B-097 RSA of 1024 bits", jwk(t, &rsaKey(t, 1024).PublicKey), false},
-		{"B-097 RSA of 16384 bits", jwk(t, &rsa2048.PublicKey, "n", huge), false},
+		{"B-097 RSA of 8192 bits", jwk(t, &rsa2048.PublicKey, "n", ones(8192)), true},
+		{"B-097 RSA of 8200 bits", jwk(t, &rsa2048.PublicKey, "n", ones(8200)), false},
+		{"B-097 RSA of 16384 bits", jwk(t, &rsa2048.PublicKey, "n", ones(16384)), false},
+		{"RSA with the exponent 1", jwk(t, &rsa2048.PublicKey, "e", "AQ"), false},
+		{"RSA with an even exponent", jwk(t, &rsa2048.PublicKey, "e", "Ag"), false},
+		{"RSA with a huge exponent", jwk(t, &rsa2048.PublicKey, "e", "AQAAAAE"), false},
+		{"RSA without an exponent", jwk(t, &rsa2048.PublicKey, "e", nil), false},
+		{"RSA that is no base64", jwk(t, &rsa2048.PublicKey, "n", "!"), false},
+		{"RSA for encryption", jwk(t, &rsa2048.PublicKey, "use", "enc"), false},
 		{"B-097 point off the curve", jwk(t, &ec.PublicKey, "y", jwk(t, &ec.PublicKey)["x"]), false},
 		{"B-097 private EC key", jwk(t, ec), false},
 		{"B-097 private RSA key", jwk(t, rsa2048), false},
 		{"B-097 private Ed25519 key", jwk(t, private), false},
 		{"B-070 shared secret", jwk(t, []byte("0123456789abcdef0123456789abcdef")), false},
-		{"for encryption", jwk(t, &rsa2048.PublicKey, "use", "enc"), false},
+		{"EC for encryption", jwk(t, &ec.PublicKey, "use", "enc"), false},
 		{"unknown kind", map[string]any{"kty": "XYZ"}, false},
 		{"no kind", map[string]any{}, false},
 	} {
@@ -85,7 +96,7 @@ func TestReadKeys(t *testing.T) {
 	}
 	for name, body := range map[string]string{
 		"no object": "[]", "no keys": "{}", "empty": `{"keys":[]}`, "keys are none": `{"keys":"x"}`, "twice": `{"keys":[],"keys":[]}`,
-		"B-097 10 000 keys": `{"keys":[` + strings.Repeat("{},", 10_000) + "{}]}", "web page": "<html>",
+		"B-097 10 000 keys": `{"keys":[` + strings.Repeat(good+",", 10_000) + good + "]}", "B-097 101 keys": `{"keys":[` + strings.Repeat(good+",", 100) + good + "]}", "web page": "<html>",
 	} {
 		if keys, err := readKeys([]byte(body)); err == nil {
 			t.Errorf("%s: got %d keys", name, len(keys))
@@ -150,6 +161,14 @@ func TestKeysOfProvider(t *testing.T) {
 	}
 }
 
+func TestPrefetchComesLate(t *testing.T) {
+	c := clientOf(issuer, roundTripper(func(*http.Request) (*http.Response, error) {
+		t.Error("asked for keys that are there")
+		return reply(200, "{}"), nil
+	}))
+	(&keySet{client: c.HTTP, address: c.Server.JWKS, keys: []jose.JSONWebKey{{}}}).prefetch(t.Context())
+}
+
 // at_hash takes its hash from the algorithm (OpenID Connect Core, 3.1.3.6).
 func TestAlgorithms(t *testing.T) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
@@ -184,7 +203,7 @@ func checkHashes(t *testing.T, signer jose.Signer, public any, alg string, hashe
 	t.Helper()
 	c := clientOf(issuer, nil)
 	c.Server.SigningAlgorithms = []string{alg}
-	keys := &keySet{keys: []jose.JSONWebKey{{Key: public}}, fetched: 1}
+	keys := &keySet{keys: []jose.JSONWebKey{{Key: public}}}
 	for name, hash := range hashes {
 		claims := goodClaims()
 		claims["at_hash"] = hash

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/keyfob/keyfob/internal/secret"
 )
@@ -103,6 +104,26 @@ func (a *answer) lacksScope() bool {
 	return strings.Contains(a.header.Get("WWW-Authenticate"), InsufficientScope) || err == nil && m.text("error") == InsufficientScope
 }
 
+// post sends a form in the client's name.
+func (c *Client) post(ctx context.Context, address string, form url.Values) (*answer, error) {
+	if c.Auth != AuthBasic {
+		form.Set("client_id", c.ID)
+		if !c.Secret.Empty() {
+			form.Set("client_secret", c.Secret.Reveal())
+		}
+	}
+	r, err := http.NewRequest(http.MethodPost, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, &Error{Kind: Unusable, Message: "the address is unusable"}
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Accept", "application/json") // GitHub answers with a form without it
+	if c.Auth == AuthBasic {
+		r.SetBasicAuth(url.QueryEscape(c.ID), url.QueryEscape(c.Secret.Reveal()))
+	}
+	return do(ctx, c.HTTP, r)
+}
+
 // Revoke ends a token and its grant (RFC 7009). A token that the server does not know any more
 // counts as revoked. hint is refresh_token or access_token.
 func (c *Client) Revoke(ctx context.Context, token secret.Text, hint string) error {
@@ -110,23 +131,23 @@ func (c *Client) Revoke(ctx context.Context, token secret.Text, hint string) err
 	return at(conceal(err, token, c.Secret), "revoke the login", c.Server.Revocation)
 }
 
+// Discard ends a grant that nobody will use. It is a courtesy: its error helps nobody. Google
+// would end the person's logins on other computers, too.
+func (c *Client) Discard(ctx context.Context, tokens Tokens) {
+	if c.Server.Revocation == "" || c.Server.Issuer == google {
+		return
+	}
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer stop()
+	if tokens.Refresh.Empty() {
+		_ = c.revoke(ctx, tokens.Access, "access_token")
+		return
+	}
+	_ = c.revoke(ctx, tokens.Refresh, "refresh_token")
+}
+
 func (c *Client) revoke(ctx context.Context, token secret.Text, hint string) error {
-	form := url.Values{"token": {token.Reveal()}, "token_type_hint": {hint}}
-	if c.Auth != AuthBasic {
-		form.Set("client_id", c.ID)
-		if !c.Secret.Empty() {
-			form.Set("client_secret", c.Secret.Reveal())
-		}
-	}
-	r, err := http.NewRequest(http.MethodPost, c.Server.Revocation, strings.NewReader(form.Encode()))
-	if err != nil {
-		return &Error{Kind: Unusable, Message: "the address is unusable"}
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if c.Auth == AuthBasic {
-		r.SetBasicAuth(url.QueryEscape(c.ID), url.QueryEscape(c.Secret.Reveal()))
-	}
-	a, err := do(ctx, c.HTTP, r)
+	a, err := c.post(ctx, c.Server.Revocation, url.Values{"token": {token.Reveal()}, "token_type_hint": {hint}})
 	if err != nil || a.ok() && !a.webPage() {
 		return err
 	}

@@ -43,9 +43,9 @@ func retry(ctx context.Context, call func() error) error {
 	}
 }
 
-// passing tells whether the same request may succeed in a moment.
+// passing tells whether the same request may succeed in a moment. Google's limits do not pass so soon.
 func (e *Error) passing() bool {
-	return e.Kind == Temporary && (e.Lost || e.Code != "" || e.Status >= http.StatusInternalServerError ||
+	return e.Kind == Temporary && e.Code != "rate_limit_exceeded" && (e.Lost || e.Code != "" || e.Status >= http.StatusInternalServerError ||
 		e.Status == http.StatusTooManyRequests || e.Status == http.StatusRequestTimeout)
 }
 

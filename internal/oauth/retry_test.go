@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -51,6 +52,7 @@ func TestRetry(t *testing.T) {
 		{"B-033 502 once", turns(status(502), granted), 2, 500 * time.Millisecond, 0, "", false},
 		{"B-033 503 twice", turns(status(503), status(503), granted), 3, 1500 * time.Millisecond, 0, "", false},
 		{"B-033 504 then refused", turns(status(504), refused), 2, 500 * time.Millisecond, LoginOver, "", false},
+		{"B-033 408", turns(status(408), granted), 2, 500 * time.Millisecond, 0, "", false},
 		{"B-033 server_error", turns(always(func() *http.Response { return reply(400, `{"error":"internal_failure"}`) }), granted), 2, 500 * time.Millisecond, 0, "", false},
 		{"B-033 not for 400", turns(status(400)), 1, 0, Untrusted, "400", false},
 		{"B-033 not for a web page", turns(always(func() *http.Response { return reply(200, "<html>") })), 1, 0, Temporary, "web page", false},
@@ -65,6 +67,7 @@ func TestRetry(t *testing.T) {
 		{"B-034 ten seconds", turns(status(503, "Retry-After: 10"), granted), 2, 10 * time.Second, 0, "", false},
 		{"B-034 eleven seconds", turns(status(503, "Retry-After: 11"), granted), 1, 0, Temporary, "asks to wait 11s", false},
 		{"B-034 twice six seconds are too long", turns(status(503, "Retry-After: 6")), 2, 6 * time.Second, Temporary, "asks to wait 6s; tried 2 times", false},
+		{"B-034 thousands of years", turns(status(429, "Retry-After: 99999999999")), 1, 0, Temporary, "asks to wait 720h0m0s", false},
 		{"B-034 beyond all numbers", turns(status(429, "Retry-After: 99999999999999999999")), 3, 1500 * time.Millisecond, Temporary, "429", false},
 		{"B-158 lost once", turns(lost, granted), 2, 0, 0, "", false},
 		{"B-158 lost twice", turns(lost), 2, 0, Temporary, "closed before the answer; tried 2 times", true},
@@ -171,6 +174,24 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
+// The first answer is lost, and the second request never leaves.
+func TestCancelledAfterLoss(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	asked := 0
+	c := clientOf("https://id.example.com", unsent(func(r *http.Request) (*http.Response, error) {
+		if asked++; asked == 1 {
+			httptrace.ContextClientTrace(r.Context()).WroteRequest(httptrace.WroteRequestInfo{})
+			return nil, io.EOF
+		}
+		cancel()
+		return nil, context.Canceled
+	}))
+	_, err := c.Refresh(ctx, newSecret(oldRT), subject)
+	if e := wantError(t, err, Temporary, "cancelled before the answer"); !e.Lost || !errors.Is(err, context.Canceled) || asked != 2 {
+		t.Errorf("lost is %v, asked %d times", e.Lost, asked)
+	}
+}
+
 // An exchange spends its code: whatever comes, it is asked once.
 func TestExchangeOnce(t *testing.T) {
 	for _, test := range []struct {
@@ -183,6 +204,7 @@ func TestExchangeOnce(t *testing.T) {
 		{"B-034 429", status(429, "Retry-After: 1"), Temporary, "429"},
 		{"B-158 lost", failing(io.EOF), Temporary, "closed before the answer"},
 		{"B-032 cut off", cut, Temporary, "cut off"},
+		{"B-059b says a broken server", always(func() *http.Response { return reply(503, `{"error":"invalid_grant"}`) }), Temporary, "has a problem (503) (invalid_grant)"},
 		{"R45 unknown client", always(func() *http.Response { return reply(401, `{"error":"invalid_client"}`) }), Unusable, "does not know this client"},
 		{"B-059b refused", always(func() *http.Response { return reply(400, `{"error":"invalid_grant"}`) }), Untrusted, "refused the code"},
 		{"B-059c address", always(func() *http.Response { return reply(400, `{"error":"redirect_uri_mismatch"}`) }), Unusable, "http://localhost:5000/oauth2callback is not registered for the client cli"},

@@ -116,6 +116,9 @@ func readMetadata(a *answer, issuer string) (Server, error) {
 	return s, nil
 }
 
+// ErrOtherIssuer says that a discovery document is not that of the issuer that was asked.
+var ErrOtherIssuer = errors.New("the document of another issuer")
+
 func otherIssuer(got, want string) error {
 	// Entra's common endpoints stand for all tenants, but its tokens come from one.
 	const tenant = "{tenantid}"
@@ -124,6 +127,7 @@ func otherIssuer(got, want string) error {
 			"this issuer stands for many tenants; use that of yours: %.200q", strings.ReplaceAll(got, tenant, "TENANT"))}
 	}
 	e := untrusted("the discovery document is for %.200q, not for %.200q", got, want)
+	e.Err = ErrOtherIssuer
 	if sameAddress(got, want) {
 		e.Message += "; did you mean that one?"
 	}

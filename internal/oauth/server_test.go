@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -219,5 +220,31 @@ func TestSignInUnderPath(t *testing.T) {
 			t.Errorf("issuer is %s", s.client.Server.Issuer)
 		}
 		s.mustSignIn(t)
+	}
+}
+
+func TestOverruled(t *testing.T) {
+	found := Server{
+		Issuer: issuer, Authorization: "a", Token: "t", Userinfo: "u", Revocation: "r", Device: "d", JWKS: "j",
+		AuthMethods: []string{"none"}, SigningAlgorithms: []string{"ES256"}, Scopes: []string{"openid"}, IssuerInAnswer: true,
+	}
+	if got := found.Overruled(Server{Issuer: "https://other.example"}); !reflect.DeepEqual(got, found) {
+		t.Errorf("nothing told: %+v", got)
+	}
+	told := Server{Authorization: "A", Token: "T", Userinfo: "U", Revocation: "R", Device: "D", JWKS: "J"}
+	want := found
+	want.Authorization, want.Token, want.Userinfo, want.Revocation, want.Device, want.JWKS = "A", "T", "U", "R", "D", "J"
+	if got := found.Overruled(told); !reflect.DeepEqual(got, want) {
+		t.Errorf("all told: %+v", got)
+	}
+	if !told.Complete() {
+		t.Error("nothing is missing, but it is not complete")
+	}
+	for _, missing := range []*string{&told.Authorization, &told.Token, &told.JWKS} {
+		kept := *missing
+		if *missing = ""; told.Complete() {
+			t.Errorf("complete without %s", kept)
+		}
+		*missing = kept
 	}
 }

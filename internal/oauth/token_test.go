@@ -172,6 +172,9 @@ func TestLifetime(t *testing.T) {
 				if got := tokens.Expires.Sub(tokens.Received); got != test.want {
 					t.Errorf("lifetime is %s, want %s", got, test.want)
 				}
+				if guessed := test.want == unknownLifetime; tokens.Guessed != guessed {
+					t.Errorf("guessed is %v", tokens.Guessed)
+				}
 				if (len(tokens.Notes) > 0) != test.note {
 					t.Errorf("notes are %q", tokens.Notes)
 				}

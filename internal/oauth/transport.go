@@ -107,3 +107,17 @@ func proxyAnswer(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.
 	}
 	return &Error{Kind: Temporary, Message: fmt.Sprintf("the proxy %s does not let the connection through (%d)", proxy.Host, resp.StatusCode)}
 }
+
+// discreet chooses a proxy without telling an address that is none: a password may be in it.
+func discreet(choose func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+	if choose == nil {
+		return nil
+	}
+	return func(r *http.Request) (*url.URL, error) {
+		proxy, err := choose(r)
+		if err != nil {
+			return nil, &Error{Kind: Proxied, Message: "the address of the proxy, in HTTPS_PROXY or HTTP_PROXY, is none"}
+		}
+		return proxy, nil
+	}
+}

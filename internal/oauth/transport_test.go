@@ -253,6 +253,19 @@ func TestProxy(t *testing.T) {
 	}
 }
 
+// The address of a proxy may hold a password, and net/http repeats one that it cannot read.
+func TestProxyWithoutAddress(t *testing.T) {
+	transport := newTransport(t)
+	transport.Proxy = func(*http.Request) (*url.URL, error) {
+		return nil, errors.New("invalid proxy address http://ada:proxy-password@:x")
+	}
+	_, err := clientOf("https://id.example.com", transport).refreshOld(t)
+	wantError(t, err, Proxied, "HTTPS_PROXY")
+	if strings.Contains(err.Error(), "password") {
+		t.Error(err)
+	}
+}
+
 func TestProxyLetsThrough(t *testing.T) {
 	if err := proxyAnswer(t.Context(), &url.URL{Host: "proxy.example"}, nil, &http.Response{StatusCode: http.StatusOK}); err != nil {
 		t.Error(err)

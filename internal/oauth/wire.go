@@ -29,11 +29,17 @@ type Trace func(method, host, path string, status int, took time.Duration)
 // deadline.
 func NewHTTPClient(base http.RoundTripper, now func() time.Time, trace Trace) *http.Client {
 	if t, ok := base.(*http.Transport); ok {
-		t = t.Clone()
-		t.OnProxyConnectResponse = proxyAnswer
-		base = t
+		base = Transport(t)
 	}
 	return &http.Client{Transport: &guard{base: base, now: now, trace: trace}, Timeout: requestDeadline}
+}
+
+// Transport gives a copy of a transport that says what a proxy answered, but not how to log in there.
+func Transport(t *http.Transport) *http.Transport {
+	t = t.Clone()
+	t.OnProxyConnectResponse = proxyAnswer
+	t.Proxy = discreet(t.Proxy)
+	return t
 }
 
 type guard struct {

@@ -67,11 +67,24 @@ func setPort(p *Profile, texts []string) error {
 	if err != nil {
 		return err
 	}
-	n, err := strconv.ParseUint(one, 10, 16)
-	if err != nil {
-		return fmt.Errorf("%s is no port; ports are 1 to 65535, and 0 is any free one", quoted(one))
+	var ports []int
+	for text := range strings.SplitSeq(one, ",") {
+		n, err := strconv.ParseUint(text, 10, 16)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s is no port; ports are 1 to 65535, and 0 is any free one", quoted(text))
+		case slices.Contains(ports, int(n)):
+			return fmt.Errorf("%d stands there twice", n)
+		}
+		ports = append(ports, int(n))
 	}
-	p.Port = int(n)
+	if len(ports) > 1 && slices.Contains(ports, 0) {
+		return errors.New("0 is any free port, so it stands alone")
+	}
+	p.Port, p.Ports = ports[0], nil
+	if len(ports) > 1 {
+		p.Ports = ports[1:]
+	}
 	return nil
 }
 

@@ -1,6 +1,9 @@
 package profile_test
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -194,6 +197,11 @@ func TestPort(t *testing.T) {
 		{"B-183 hex", "0x50", `"0x50"`},
 		{"B-183 empty", "", `""`},
 		{"B-183 space", " 80", `" 80"`},
+		{"B-183 several, one of them none", "5000,x,5002", `"x"`},
+		{"B-183 several, with a space", "5000, 5001", `" 5001"`},
+		{"B-183 several, one missing", "5000,", `""`},
+		{"B-183 several, and any", "5000,0", "stands alone"},
+		{"B-183 one twice", "5000,5001,5000", "5000 stands there twice"},
 	} {
 		t.Run(c.row, func(t *testing.T) {
 			_, err := resolveOptions("--client-id=x", "--port="+c.port)
@@ -215,6 +223,40 @@ func TestPort(t *testing.T) {
 		_, err = profile.Resolve("work", options(t, map[string][]string{"port": {"0"}}), client.Settings("c.json"))
 		checkError(t, err, nil, "--port: ")
 	})
+}
+
+// Several ports are written as a list, and come back in their order.
+func TestPorts(t *testing.T) {
+	got, err := resolveOptions("--client-id=x", "--port=5000,5002,5001")
+	if err != nil || got.Port != 5000 || !slices.Equal(got.Ports, []int{5002, 5001}) {
+		t.Fatalf("%+v, %v", got.Profile, err)
+	}
+	files := profile.Files{Dir: t.TempDir()}
+	if err := files.Save(got.Profile); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(files.Dir, "profiles", got.Name+".toml"))
+	if err != nil || !strings.Contains(string(text), "port = [5000, 5002, 5001]\n") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	settings, err := files.Load(got.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := profile.Resolve(got.Name, settings)
+	if err != nil || again.Port != 5000 || !slices.Equal(again.Ports, got.Ports) || !slices.Equal(again.Values("port"), []string{"5000,5002,5001"}) {
+		t.Errorf("%+v, %v", again.Profile, err)
+	}
+}
+
+// The command that opens the browser is remembered, and is a text like others.
+func TestBrowser(t *testing.T) {
+	got, err := resolveOptions("--client-id=x", "--browser=firefox -P 'my work' %s")
+	if err != nil || got.Browser != "firefox -P 'my work' %s" {
+		t.Fatalf("%+v, %v", got.Profile, err)
+	}
+	_, err = resolveOptions("--client-id=x", "--browser=a\x1bb")
+	checkError(t, err, nil, "--browser: ", `'\x1b'`)
 }
 
 func TestRedirect(t *testing.T) {

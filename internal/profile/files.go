@@ -181,11 +181,25 @@ func (k Key) fileValue(texts, based []string) any {
 	case k.Kind == Switch:
 		return texts[0] == "true"
 	case k.Kind == Number:
-		if n, err := strconv.Atoi(texts[0]); err == nil {
-			return n
-		}
+		return numbersIn(texts[0])
 	}
 	return texts[0]
+}
+
+// numbersIn gives one number as such, and several as a list.
+func numbersIn(text string) any {
+	var list []int
+	for part := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			return text
+		}
+		list = append(list, n)
+	}
+	if len(list) == 1 {
+		return list[0]
+	}
+	return list
 }
 
 // paramTable holds the parameters that differ; one that the preset has and the profile has not is empty.

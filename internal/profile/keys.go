@@ -12,7 +12,7 @@ type Kind int
 const (
 	Text   Kind = iota // one text
 	List               // may be given several times
-	Number             // a whole number
+	Number             // a whole number, or several
 	Switch             // true or false; as an option without a value
 )
 
@@ -48,7 +48,7 @@ func (k Key) Env() string {
 func Keys() []Key {
 	return slices.Concat(serverKeys(), clientKeys(), []Key{
 		{Name: "scope", Kind: List, Help: "`scope` to ask for; repeatable, spaces and commas split", get: scopes, set: setScopes},
-		{Name: "port", Kind: Number, Help: "local `port` the answer comes back to; 0 takes any free one", get: port, set: setPort},
+		{Name: "port", Kind: Number, Help: "local `port` the answer comes back to, or several with commas between, tried in this order; 0 takes any free one", get: port, set: setPort},
 		text("redirect_host", "`host` the answer comes back to: localhost, 127.0.0.1 or [::1]",
 			func(p *Profile) *string { return &p.RedirectHost }, checkRedirectHost),
 		text("redirect_path", "`path` the answer comes back to",
@@ -60,6 +60,12 @@ func Keys() []Key {
 		text("prompt", "what the sign-in `page` shall ask, such as select_account or consent",
 			func(p *Profile) *string { return &p.Prompt }, checkPrompt),
 		{Name: "param", Kind: List, Help: "further parameter of the sign-in address, `name=value`; repeatable", get: params, set: setParams},
+		text("browser", "`command` that opens the sign-in page; the address stands for %s, or comes last",
+			func(p *Profile) *string { return &p.Browser }, checkPrintable),
+		text("store", "where logins are kept: keyring, file or `helper:NAME` (docker-credential-NAME)",
+			func(p *Profile) *string { return &p.Store }, CheckStore),
+		text("ca_file", "`file` of the authorities (PEM) that vouch for the provider's certificates, instead of this system's",
+			func(p *Profile) *string { return &p.CAFile }, checkCAFile),
 	})
 }
 
@@ -144,7 +150,14 @@ func text(name, help string, field func(*Profile) *string, check func(string) er
 }
 
 func scopes(p *Profile) []string { return p.Scopes }
-func port(p *Profile) []string   { return []string{strconv.Itoa(p.Port)} }
+
+func port(p *Profile) []string {
+	text := strconv.Itoa(p.Port)
+	for _, more := range p.Ports {
+		text += "," + strconv.Itoa(more)
+	}
+	return []string{text}
+}
 
 // findKey gives the key of that name.
 func findKey(name string) (Key, bool) {

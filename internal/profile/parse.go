@@ -98,6 +98,9 @@ func (r *fileReader) texts(raw toml.Primitive, kind Kind) ([]string, error) {
 			return []string{strconv.FormatBool(v)}, nil
 		}
 	case []any:
+		if text, ok := numbers(v); ok && kind == Number {
+			return []string{text}, nil
+		}
 		if texts, ok := allTexts(v); ok && kind == List {
 			return texts, nil
 		}
@@ -112,6 +115,19 @@ func (r *fileReader) texts(raw toml.Primitive, kind Kind) ([]string, error) {
 	default:
 		return nil, errors.New("a text in quotes wanted")
 	}
+}
+
+// numbers gives whole numbers as an option would have them.
+func numbers(list []any) (string, bool) {
+	var texts []string
+	for _, item := range list {
+		n, ok := item.(int64)
+		if !ok {
+			return "", false
+		}
+		texts = append(texts, strconv.FormatInt(n, 10))
+	}
+	return strings.Join(texts, ","), len(texts) > 0
 }
 
 func allTexts(list []any) ([]string, bool) {

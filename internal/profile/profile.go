@@ -50,11 +50,16 @@ type Profile struct {
 	Scopes     []string
 
 	Port         int    // 0: any free one
+	Ports        []int  // to be tried in this order if Port is taken
 	RedirectHost string // localhost, 127.0.0.1 or [::1]
 	RedirectPath string
 
 	LoginHint, HostedDomain, Prompt string
 	Params                          map[string]string // further parameters of the authorization request
+
+	Browser string // the command that opens the sign-in page, "" for the system's own
+	Store   string // where logins are kept, see CheckStore; "" for the keyring
+	CAFile  string // the authorities that servers are checked with, a file; "" for the system's
 }
 
 // AnyPort tells whether the redirect may use another port than Port. Unless the client is known

@@ -14,26 +14,35 @@ import (
 // maxFile is the most that is read of a profile or a client file; real ones have less than 2 KiB.
 const maxFile = 64 << 10
 
-// readText reads a small regular file of text. It does not wait for the writer of a pipe, nor
-// read a device. The errors name the file.
+// readText reads a small regular file of text. The errors name the file.
 func readText(path string, limit int) (string, fs.FileInfo, error) {
-	f, info, err := openRegular(path)
+	data, info, err := readRegular(path, limit)
 	if err != nil {
 		return "", nil, err
-	}
-	defer func() { _ = f.Close() }()
-	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
-	if err != nil {
-		return "", nil, pathError(path, err)
-	}
-	if len(data) > limit {
-		return "", nil, fmt.Errorf("%s is larger than %d KiB: not a file for keyfob", shown(path), limit>>10)
 	}
 	text, err := plainText(data)
 	if err != nil {
 		return "", nil, fmt.Errorf("%s %w", shown(path), err)
 	}
 	return text, info, nil
+}
+
+// readRegular reads a small regular file. It does not wait for the writer of a pipe, nor read a
+// device. The errors name the file.
+func readRegular(path string, limit int) ([]byte, fs.FileInfo, error) {
+	f, info, err := openRegular(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	if err != nil {
+		return nil, nil, pathError(path, err)
+	}
+	if len(data) > limit {
+		return nil, nil, fmt.Errorf("%s is larger than %d KiB: not a file for keyfob", shown(path), limit>>10)
+	}
+	return data, info, nil
 }
 
 // openRegular looks before it opens: opening a device can act on it.

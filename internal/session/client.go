@@ -31,9 +31,10 @@ func (m *Manager) ClientSecret(ctx context.Context, profile, clientID string) (s
 	return secret.New(r.Secret), nil
 }
 
-// ForgetClient removes a client's secret; the session, if there is one, keeps its own copy.
+// ForgetClient removes a client's secret, and a login that is pending; the session, if there is
+// one, keeps its own copy.
 func (m *Manager) ForgetClient(ctx context.Context, profile string) error {
-	return m.remove(ctx, clientName(profile))
+	return errors.Join(m.remove(ctx, clientName(profile)), m.dropPending(ctx, profile))
 }
 
 func (m *Manager) keepClientSecret(ctx context.Context, profile, clientID string, value secret.Text) error {

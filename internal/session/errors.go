@@ -23,6 +23,8 @@ const (
 	Unremoved                 // revoked at the provider, but not removed here
 	Unknown                   // no login of that ID is pending
 	Late                      // the pending login was not finished in time
+	SameStore                 // the store to move to is the one where the login is
+	Unemptied                 // moved to another store, but the old one holds it still
 )
 
 // Error is what stands between a person and a session.
@@ -74,6 +76,10 @@ func (e *Error) words() string {
 		return "no login of that ID is pending: it was finished, or another one was begun"
 	case Late:
 		return fmt.Sprintf("that login had to be finished by %s; nothing was changed", day(e.Since))
+	case SameStore:
+		return fmt.Sprintf("both names lead to the store where the login of profile %s is; nothing was moved", e.Profile)
+	case Unemptied:
+		return fmt.Sprintf("the login of profile %s was moved, but the store where it was may hold it still", e.Profile)
 	case Unremoved:
 		return fmt.Sprintf("the login of profile %s was revoked at the provider, but could not be removed here", e.Profile)
 	}

@@ -26,15 +26,22 @@ type profileLock struct {
 }
 
 func (m *Manager) lockOf(profile string) (*profileLock, error) {
+	return m.lockAt(profile, profile+".lock")
+}
+
+func (m *Manager) lockAt(profile, name string) (*profileLock, error) {
 	if m.StateDir == "" {
 		return nil, &Error{Kind: Unlocked, Profile: profile, Err: errors.New("there is no directory for it: HOME is not set")}
 	}
-	dir := filepath.Join(m.StateDir, "locks")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	path := filepath.Join(m.StateDir, "locks", name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, &Error{Kind: Unlocked, Profile: profile, Err: err}
 	}
-	path := filepath.Join(dir, profile+".lock")
 	return &profileLock{profile, flock.New(path, flock.SetPermissions(0o600))}, nil
+}
+
+func (m *Manager) lockPath(profile string) string {
+	return filepath.Join(m.StateDir, "locks", profile+".lock")
 }
 
 // lock waits for its turn.
@@ -42,15 +49,28 @@ func (l *profileLock) lock(ctx context.Context) error {
 	wait, stop := context.WithTimeout(ctx, lockPatience)
 	defer stop()
 	_, err := l.flock.TryLockContext(wait, lockPoll)
-	return l.taken(ctx, wait, err)
+	if err == nil {
+		l.leave(note{})
+	}
+	return l.outcome(ctx, wait, err)
 }
 
-// wait returns when the holder is done, without keeping others from going on at the same time.
+// wait returns when the holder is done. Many may wait at once, so they sleep in the kernel; if the
+// holder never ends, the goroutine ends with the process.
 func (l *profileLock) wait(ctx context.Context) error {
 	wait, stop := context.WithTimeout(ctx, lockPatience)
 	defer stop()
-	_, err := l.flock.TryRLockContext(wait, lockPoll)
-	return l.taken(ctx, wait, err)
+	done := make(chan error, 1)
+	go func() {
+		mine := flock.New(l.flock.Path(), flock.SetPermissions(0o600))
+		done <- errors.Join(mine.RLock(), mine.Close())
+	}()
+	select {
+	case err := <-done:
+		return l.outcome(ctx, wait, err)
+	case <-wait.Done():
+		return l.outcome(ctx, wait, wait.Err())
+	}
 }
 
 // try takes the lock if nobody holds it.
@@ -62,12 +82,9 @@ func (l *profileLock) try() (bool, error) {
 	return got, nil
 }
 
-func (l *profileLock) taken(ctx, wait context.Context, err error) error {
+func (l *profileLock) outcome(ctx, wait context.Context, err error) error {
 	switch {
 	case err == nil:
-		if l.flock.Locked() {
-			l.leave(note{})
-		}
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -79,9 +96,10 @@ func (l *profileLock) taken(ctx, wait context.Context, err error) error {
 
 // note is what a holder leaves for those who wait. Nobody's token depends on it.
 type note struct {
-	PID    int       `json:"pid"`
-	Failed time.Time `json:"failed,omitzero"` // when an outage kept the holder from renewing
-	Why    string    `json:"why,omitempty"`
+	PID     int       `json:"pid"`
+	Expired bool      `json:"expired,omitempty"` // the holder renews, and what the store has serves nobody
+	Failed  time.Time `json:"failed,omitzero"`   // when an outage kept the holder from renewing
+	Why     string    `json:"why,omitempty"`
 }
 
 func (l *profileLock) leave(n note) {
@@ -91,8 +109,10 @@ func (l *profileLock) leave(n note) {
 	}
 }
 
-func (l *profileLock) note() (n note) {
-	if data, err := os.ReadFile(l.flock.Path() + ".note"); err == nil {
+func (l *profileLock) note() note { return readNote(l.flock.Path()) }
+
+func readNote(path string) (n note) {
+	if data, err := os.ReadFile(path + ".note"); err == nil {
 		_ = json.Unmarshal(data, &n)
 	}
 	return n

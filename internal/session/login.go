@@ -22,6 +22,8 @@ type Plan struct {
 	Keep     func() error // remembers the plan itself; called once the session is stored
 
 	AllowPrivate bool // a public issuer may have endpoints at private addresses
+
+	Memo []byte // what Begin keeps for whoever calls Resume; of no meaning here
 }
 
 // Flow is a way in which a person signs in.
@@ -36,20 +38,41 @@ func (m *Manager) Login(ctx context.Context, plan Plan, flow Flow) (Session, err
 	if err != nil {
 		return Session{}, err
 	}
-	if err := store.Prove(ctx, m.Store); err != nil {
+	if err := m.prove(ctx, plan.Profile); err != nil {
 		return Session{}, err
 	}
 	client, err := m.prepare(ctx, plan)
 	if err != nil {
 		return Session{}, err
 	}
-	ask := request(plan.Ask, client.Server, old)
-	login, err := flow.SignIn(ctx, client, ask)
+	plan.Ask = request(plan.Ask, client.Server, old)
+	return m.signIn(ctx, plan, client, flow)
+}
+
+// prove finds out, before a person is asked for anything, whether what they give could be kept.
+func (m *Manager) prove(ctx context.Context, profile string) error {
+	lock, err := m.lockOf(profile)
+	if err != nil {
+		return err
+	}
+	if err := lock.lock(ctx); err != nil {
+		return err
+	}
+	lock.unlock()
+	return store.Prove(ctx, m.Store)
+}
+
+// signIn has the person sign in, and makes the outcome the profile's own.
+func (m *Manager) signIn(ctx context.Context, plan Plan, client *oauth.Client, flow Flow) (Session, error) {
+	login, err := flow.SignIn(ctx, client, plan.Ask)
 	if err != nil {
 		return Session{}, err
 	}
-	s, err := m.adopt(ctx, plan, newSession(plan.Profile, client, login, ask))
+	s, err := m.adopt(ctx, plan, newSession(plan.Profile, client, login, plan.Ask))
 	login.End(context.WithoutCancel(ctx), err)
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Stranger {
+		client.Discard(ctx, login.Tokens)
+	}
 	for _, note := range login.Tokens.Notes {
 		m.Warn(note)
 	}
@@ -75,10 +98,14 @@ func (m *Manager) prepare(ctx context.Context, plan Plan) (*oauth.Client, error)
 		}
 		server = found.Overruled(server)
 	}
+	return m.clientOf(plan, server), nil
+}
+
+func (m *Manager) clientOf(plan Plan, server oauth.Server) *oauth.Client {
 	return &oauth.Client{
 		Server: server, ID: plan.ClientID, Secret: plan.Secret,
 		Auth: oauth.StyleFor(server.AuthMethods, plan.Secret), HTTP: m.HTTP, Now: m.Now,
-	}, nil
+	}
 }
 
 // request asks for a refresh token in the way the server understands, and for consent only if

@@ -32,7 +32,7 @@ func (m *Manager) Logout(ctx context.Context, profile string, local bool) (Outco
 	e, _ := errors.AsType[*Error](err)
 	switch {
 	case e != nil && e.Kind == None:
-		return Outcome{}, m.release(profile)
+		return Outcome{}, errors.Join(m.dropPending(ctx, profile), m.release(profile))
 	case e != nil && (e.Kind == Damaged || local):
 		return m.forget(ctx, profile, Outcome{})
 	case err != nil:
@@ -88,5 +88,5 @@ func (m *Manager) forget(ctx context.Context, profile string, out Outcome) (Outc
 		return out, err
 	}
 	out.Removed = true
-	return out, m.release(profile)
+	return out, errors.Join(m.dropPending(context.WithoutCancel(ctx), profile), m.release(profile))
 }

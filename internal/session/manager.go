@@ -10,13 +10,15 @@ import (
 	"github.com/keyfob/keyfob/internal/store"
 )
 
-// Manager looks after the sessions of all profiles. Its fields are all needed.
+// Manager looks after the sessions of all profiles. Its fields are all needed,
+// but for StoreName.
 type Manager struct {
-	Store    store.Store
-	StateDir string // for locks
-	HTTP     *http.Client
-	Now      func() time.Time
-	Warn     func(string) // tells a person of something that did not stop the work
+	Store     store.Store
+	StoreName string // by which the store is opened again; empty: Keyring
+	StateDir  string // for locks, and for what the stores should hold
+	HTTP      *http.Client
+	Now       func() time.Time
+	Warn      func(string) // tells a person of something that did not stop the work
 }
 
 // Load gives a profile's session as it is stored, whatever its state.

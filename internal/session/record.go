@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/keyfob/keyfob/internal/oauth"
@@ -89,7 +90,16 @@ func decode(data []byte, profile string) (Session, error) {
 
 func (r record) whole() bool {
 	return r.TokenURL != "" && r.ClientID != "" && (r.Access != "" || r.SignedOut != nil) &&
-		!r.Received.IsZero() && (r.Expires != nil || r.Refresh == "")
+		!r.Received.IsZero() && (r.Expires != nil || r.Refresh == "") &&
+		writable(&r.Received, r.Expires, r.RefreshBy, &r.SignedIn, r.Renewed, r.Renewing, r.Dead, r.SignedOut)
+}
+
+// writable tells whether times can be written again. JSON has four digits for the year, and the
+// last hours of 9999 are another year elsewhere.
+func writable(times ...*time.Time) bool {
+	return !slices.ContainsFunc(times, func(t *time.Time) bool {
+		return t != nil && (t.UTC().Year() < 0 || t.UTC().Year() > 9999)
+	})
 }
 
 func stamp(t time.Time) *time.Time {

@@ -16,11 +16,34 @@ const grace = 2 * time.Second
 // A token that is fresh costs one read of the store and nothing else. If the provider cannot be
 // reached, a token that has not expired yet is given with a warning.
 func (m *Manager) Token(ctx context.Context, profile string, minTTL time.Duration) (Session, error) {
-	s, err := m.Current(ctx, profile)
+	s, err := m.Settled(ctx, profile)
 	if err != nil || s.Fresh(m.Now(), minTTL) {
 		return s, err
 	}
 	return m.Renew(ctx, s)
+}
+
+// Settled is Current for those who want a token: if somebody renews an expired one just now, it
+// waits for what comes of that, instead of reading the old one first. A token that is valid is
+// never waited for.
+func (m *Manager) Settled(ctx context.Context, profile string) (Session, error) {
+	path := m.lockPath(profile)
+	if !readNote(path).Expired {
+		return m.Current(ctx, profile)
+	}
+	began := m.Now()
+	lock, err := m.lockOf(profile)
+	if err != nil {
+		return Session{}, err
+	}
+	if err := lock.wait(ctx); err != nil {
+		return Session{}, err
+	}
+	s, err := m.Current(ctx, profile)
+	if n := readNote(path); err == nil && n.Failed.After(began) && !s.Fresh(m.Now(), 0) {
+		return s, n.outage()
+	}
+	return s, err
 }
 
 // Renew gives the session that follows a stale one, as Token does.
@@ -47,7 +70,7 @@ func outage(err error) bool {
 // Refresh renews a session now, or only if less than minTTL is left when minTTL is positive. It
 // tells whether the session was renewed since the call, by this process or by another.
 func (m *Manager) Refresh(ctx context.Context, profile string, minTTL time.Duration) (Session, bool, error) {
-	s, err := m.Current(ctx, profile)
+	s, err := m.Settled(ctx, profile)
 	if err != nil {
 		return s, false, err
 	}
@@ -103,18 +126,25 @@ func (m *Manager) renew(ctx context.Context, stale Session) (Session, error) {
 			return s, err
 		}
 		if n := lock.note(); n.Failed.After(began) {
-			return s, &oauth.Error{Kind: oauth.Temporary, Message: n.Why}
+			return s, n.outage()
 		}
 		if mine {
-			lock.leave(note{})
+			lock.leave(note{Expired: !s.Fresh(m.Now(), 0)})
 			s, err = m.renewLocked(ctx, s)
-			if e, ok := errors.AsType[*oauth.Error](err); ok && e.Kind == oauth.Temporary {
-				lock.leave(note{Failed: m.Now(), Why: e.Error()})
-			}
+			lock.leave(m.outageNote(err))
 			return s, err
 		}
 		lock.unlock() // the holder did something else
 	}
+}
+
+func (n note) outage() error { return &oauth.Error{Kind: oauth.Temporary, Message: n.Why} }
+
+func (m *Manager) outageNote(err error) note {
+	if e, ok := errors.AsType[*oauth.Error](err); ok && e.Kind == oauth.Temporary {
+		return note{Failed: m.Now(), Why: e.Error()}
+	}
+	return note{}
 }
 
 // renewLocked asks the provider. The mark that it leaves in the store first proves that the store

@@ -32,6 +32,8 @@ func TestFresh(t *testing.T) {
 		{"B-164 clock a little back", -time.Minute, 0, true},
 		{"B-164 clock two hours back", -2 * time.Hour, 0, false},
 		{"B-164 clock in 1970", -56 * 365 * 24 * time.Hour, 0, false},
+		{"B-164 clock two hours ahead", 2 * time.Hour, 0, false},
+		{"B-164 clock in 2040", 14 * 365 * 24 * time.Hour, 0, false},
 		{"more asked than it ever lasts", time.Minute, 24 * time.Hour, true},
 		{"more asked, less than half left", 31 * time.Minute, 24 * time.Hour, false},
 	} {
@@ -291,8 +293,8 @@ func TestManyAtOnceAskOnceInAnOutage(t *testing.T) {
 	var looks atomic.Int32
 	for range callers {
 		m := s.another()
-		m.Now = func() time.Time { // asked whether the token is fresh, and when the renewal began
-			if looks.Add(1) == 2*callers {
+		m.Now = func() time.Time { // first asked when the wait begins
+			if looks.Add(1) == callers {
 				close(waiting)
 			}
 			return s.clock.now()

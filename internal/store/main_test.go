@@ -5,18 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/keyfob/keyfob/internal/store"
 )
 
-// TestMain is also the other program of the tests with a session bus of their own: the D-Bus library
-// takes one connection and one environment for the whole process.
+// TestMain is also the other program of the tests with a session bus of their own (the D-Bus library
+// takes one connection and one environment for the whole process), a credential helper and an
+// age plugin.
 func TestMain(m *testing.M) {
 	if name := os.Getenv("KEYFOB_TEST_GET"); name != "" {
 		fmt.Println(getInChild(name))
 		os.Exit(0)
+	}
+	if how := os.Getenv("KEYFOB_TEST_HELPER"); how != "" && len(os.Args) == 2 {
+		os.Exit(playHelper(how, os.Args[1]))
+	}
+	if os.Getenv("KEYFOB_TEST_PLUGIN") != "" && filepath.Base(os.Args[0]) == "age-plugin-test" {
+		os.Exit(playPlugin())
 	}
 	os.Exit(m.Run())
 }

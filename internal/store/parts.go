@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -17,17 +18,43 @@ import (
 type parts struct {
 	inner Store
 	limit int
+
+	mu   sync.Mutex
+	last map[string][]byte // heads as this process read or wrote them
 }
 
 // InParts makes a Store for secrets of any size, up to 1 MiB, of one whose items hold limit bytes,
 // at least 256; 0 means that inner has no limit. Every write is read back and compared. If it
 // differs, the value before is put back and the error is ErrNotKept.
 //
-// Get of a secret that fits is one Get of inner. Set reads the head before (what must be
-// restored or cleared is known from nowhere else), writes it and reads it back; with a
-// limit it also looks for parts that a crash has left, with one Get for each of two slots.
+// Get of a secret that fits is one Get of inner. Set writes the head and reads it back. It needs
+// to know the head before, which must be restored or cleared: without a limit, one that this
+// process saw will do, so that the write comes first (what is written may exist nowhere else);
+// otherwise it is read. With a limit it also looks for parts that a crash has left, with one Get
+// for each of two slots.
 func InParts(inner Store, limit int) Store {
-	return &parts{inner, limit}
+	return &parts{inner: inner, limit: limit, last: map[string][]byte{}}
+}
+
+func (p *parts) remember(name string, head []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last[name] = head
+}
+
+// before gives the head that a Set replaces; nil if there is none.
+func (p *parts) before(ctx context.Context, name string) ([]byte, error) {
+	p.mu.Lock()
+	head := p.last[name]
+	p.mu.Unlock()
+	if head != nil && p.limit <= 0 {
+		return head, nil
+	}
+	head, err := p.inner.Get(ctx, name)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return head, err
 }
 
 func (p *parts) Get(ctx context.Context, name string) ([]byte, error) {
@@ -38,6 +65,7 @@ func (p *parts) Get(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.remember(name, head)
 	for {
 		secret, err := p.read(ctx, name, head)
 		if err == nil || errors.Is(err, ErrTimeout) || ctx.Err() != nil {
@@ -91,8 +119,8 @@ func (p *parts) Set(ctx context.Context, name string, secret []byte) error {
 	if len(secret) > maxSecret {
 		return fmt.Errorf("write %q: %w: %d bytes, limit %d", name, ErrTooLarge, len(secret), maxSecret)
 	}
-	old, err := p.inner.Get(ctx, name)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	old, err := p.before(ctx, name)
+	if err != nil {
 		return err
 	}
 	head, slot, err := p.prepare(ctx, name, old, secret)
@@ -102,6 +130,7 @@ func (p *parts) Set(ctx context.Context, name string, secret []byte) error {
 	if err := p.replace(ctx, name, old, head); err != nil {
 		return err
 	}
+	p.remember(name, head)
 	// The secret is kept; that is the answer. Parts that could not be deleted now are found
 	// by the next Set or Delete.
 	_ = p.sweep(ctx, name, old, slot)
@@ -177,6 +206,7 @@ func (p *parts) Delete(ctx context.Context, name string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
+	p.remember(name, nil)
 	old, err := p.inner.Get(ctx, name)
 	missing := errors.Is(err, ErrNotFound)
 	if err != nil && !missing {

@@ -1,10 +1,10 @@
-// Package store keeps small secrets by name, in the keyring of the operating system or in
-// memory. Whatever a store of this package says it has kept was read back and compared; a value
-// too large for one keyring item goes into several, and a reader finds the old value or the new
-// one, whole, whatever happens to the writer.
+// Package store keeps small secrets by name: in the keyring of the operating system, in files
+// sealed with age, with a credential helper, or in memory. Whatever a store of this package says it
+// has kept was read back and compared; a value too large for one item goes into several, and a
+// reader finds the old value or the new one, whole, whatever happens to the writer.
 //
-// It does not know what the secrets mean, does not list them, does not encrypt, and never turns
-// to a file when there is no keyring. It does not lock: of one name there may be many readers,
+// It does not know what the secrets mean, does not list them, and never turns to another store
+// than the one it was told to use. It does not lock: of one name there may be many readers,
 // but the caller sees to it that only one writes at a time.
 package store
 
@@ -40,6 +40,7 @@ var (
 	ErrTooLarge    = errors.New("too large for the keyring")
 	ErrNotKept     = errors.New("the keyring did not keep the secret as given")
 	ErrDamaged     = errors.New("the stored secret is damaged")
+	ErrFailed      = errors.New("the store does not work")
 )
 
 const (

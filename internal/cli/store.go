@@ -1,0 +1,263 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/keyfob/keyfob/internal/profile"
+	"github.com/keyfob/keyfob/internal/secret"
+	"github.com/keyfob/keyfob/internal/session"
+	"github.com/keyfob/keyfob/internal/store"
+)
+
+// ErrNoTerminal is what Env.Ask says where nobody can be asked.
+var ErrNoTerminal = errors.New("there is no terminal to ask on")
+
+// useStore makes the store of a profile the one that this run works with. Where the profile's
+// session is, the list of what is held tells: for a token, one small file is read. Without it, what
+// login has written into the profile does.
+func (a *app) useStore(name string) error {
+	held, err := session.HeldOf(a.StateDir, name)
+	if err != nil || held.Store == "" {
+		if held.Store, err = a.chosenStore(name); err != nil {
+			return config(err)
+		}
+	}
+	return a.takeStore(held.Store)
+}
+
+// chosenStore is what the environment or the profile's file says of where a login shall be kept.
+func (a *app) chosenStore(name string) (string, error) {
+	environment, file, err := a.layers(name)
+	if err != nil {
+		return "", err
+	}
+	return profile.StoreOf(environment, file)
+}
+
+// takeStore makes the store of that name the one that this run works with.
+func (a *app) takeStore(name string) error {
+	s, err := a.openStore(name)
+	if err != nil {
+		return err
+	}
+	a.Store, a.StoreName = s, cmp.Or(name, a.own.name)
+	if name == session.Keyring {
+		a.StoreName = a.own.name
+	}
+	return nil
+}
+
+// managedName is the name by which the next run finds the store: the program's own needs none.
+func (a *app) managedName() string {
+	if a.own.store == nil || a.StoreName == a.own.name {
+		return ""
+	}
+	return a.StoreName
+}
+
+// openStore opens a store by name. No name is the keyring's, and the program's own store: the
+// demonstration has another one.
+func (a *app) openStore(name string) (store.Store, error) {
+	if a.own.store == nil {
+		a.own = ownStore{a.Store, a.StoreName}
+	}
+	if err := profile.CheckStore(name); err != nil {
+		return nil, usage("store %v", err)
+	}
+	switch kind, which, _ := strings.Cut(name, ":"); kind {
+	case "file":
+		return a.fileStore(which)
+	case "helper":
+		s, err := store.NewHelper(store.HelperOptions{Name: which, Patience: a.storePatience()})
+		if err != nil {
+			return nil, usage("store %s: %v", name, err)
+		}
+		return s, nil
+	}
+	return a.own.store, nil
+}
+
+// ownStore is the store that the program was started with.
+type ownStore struct {
+	store store.Store
+	name  string
+}
+
+// storePatience is longer where a person can answer what a helper asks.
+func (a *app) storePatience() time.Duration {
+	if a.Terminal || a.Desktop {
+		return time.Minute
+	}
+	return 10 * time.Second
+}
+
+func (a *app) fileStore(identity string) (store.Store, error) {
+	if a.StateDir == "" {
+		return nil, usage("there is no directory for a store of files: HOME is not set")
+	}
+	unlockFor, err := a.unlockTime()
+	if err != nil {
+		return nil, err
+	}
+	return store.NewFile(store.FileOptions{
+		Dir: fileDir(a.StateDir, identity), Identity: identity, UnlockFor: unlockFor,
+		Passphrase: a.passphrase, Ask: a.ask,
+		Say: func(text string) { a.say("%s", text) },
+	}), nil
+}
+
+// fileDir has a directory for each identity: what is sealed for one is a store of its own.
+func fileDir(stateDir, identity string) string {
+	dir := filepath.Join(stateDir, "store")
+	if identity == "" {
+		return dir
+	}
+	sum := sha256.Sum256([]byte(identity))
+	return filepath.Join(dir, "identity-"+hex.EncodeToString(sum[:8]))
+}
+
+const defaultUnlock = 15 * time.Minute
+
+func (a *app) addUnlockFor(f *pflag.FlagSet) {
+	f.DurationVar(&a.unlockFor, "unlock-for", defaultUnlock, "`time` for which the kernel keeps the file store unlocked, on Linux (or KEYFOB_UNLOCK_FOR)")
+}
+
+func (a *app) unlockTime() (time.Duration, error) {
+	text := a.Getenv("KEYFOB_UNLOCK_FOR")
+	if text == "" || a.unlockFor != defaultUnlock {
+		return a.unlockFor, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, usage("KEYFOB_UNLOCK_FOR: a time such as 15m was expected, not %.40q", text)
+	}
+	return d, nil
+}
+
+func (a *app) ask(ctx context.Context, prompt string, echo bool) (secret.Text, error) {
+	if a.Ask == nil {
+		return secret.Text{}, ErrNoTerminal
+	}
+	return a.Ask(ctx, clean(prompt), echo)
+}
+
+// passphrase asks for the passphrase of an identity file, twice for one that is yet to be chosen.
+func (a *app) passphrase(ctx context.Context, path string, fresh bool) (secret.Text, error) {
+	if file := a.Getenv("KEYFOB_PASSPHRASE_FILE"); file != "" {
+		return passphraseFrom(file)
+	}
+	if !fresh {
+		return a.ask(ctx, "Passphrase of "+path+": ", false)
+	}
+	a.say("What is stored in files is sealed with a passphrase. Nobody can open it without; there is no second way.")
+	first, err := a.ask(ctx, "New passphrase: ", false)
+	if err != nil || first.Empty() {
+		return first, err
+	}
+	second, err := a.ask(ctx, "The same again: ", false)
+	if err == nil && first != second {
+		err = errors.New("these were two different passphrases")
+	}
+	return first, err
+}
+
+// passphraseFrom reads the first line of a file.
+func passphraseFrom(file string) (secret.Text, error) {
+	const longest = 4 << 10
+	f, err := os.Open(file)
+	if err != nil {
+		return secret.Text{}, fmt.Errorf("KEYFOB_PASSPHRASE_FILE: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, longest))
+	if err != nil {
+		return secret.Text{}, fmt.Errorf("KEYFOB_PASSPHRASE_FILE: %w", err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	return secret.New(strings.TrimSuffix(line, "\r")), nil
+}
+
+// storeOption makes the value of --store of --identity FILE: both are one setting.
+func storeOption(options map[string][]string, identity string) error {
+	if identity == "" {
+		return nil
+	}
+	if given, set := options["store"]; set && strings.Join(given, "") != "file" {
+		return usage("--identity is for --store file")
+	}
+	path, err := filepath.Abs(identity)
+	if err != nil {
+		return usage("--identity: %v", err)
+	}
+	options["store"] = []string{"file:" + path}
+	return nil
+}
+
+// loginStore decides where a login is kept: where the profile's session is, else where options,
+// environment or file say. Where there is no keyring, a person at a terminal is asked, once.
+func (a *app) loginStore(ctx context.Context, p *profile.Profile, options map[string][]string) error {
+	held, err := session.HeldOf(a.StateDir, p.Name)
+	if err != nil {
+		return err
+	}
+	_, said := options["store"]
+	said = said || a.Getenv("KEYFOB_STORE") != ""
+	switch {
+	case held.Store != "" && said && held.Store != cmp.Or(p.Store, session.Keyring):
+		return usage("the login of profile %s is kept in %s, not in %s; nothing was changed", p.Name, held.Store, p.Store).
+			try("keyfob store move -p " + p.Name + " --to " + p.Store + "; or another profile: keyfob login -p NAME --store " + p.Store)
+	case held.Store != "":
+		p.Store = held.Store
+	case p.Store == "":
+		if err := a.offerStore(ctx, p); err != nil {
+			return err
+		}
+	}
+	if p.Store == session.Keyring {
+		p.Store = ""
+	}
+	return a.takeStore(p.Store)
+}
+
+// offerStore asks what to use instead of a keyring that does not exist. Nothing is taken unasked.
+func (a *app) offerStore(ctx context.Context, p *profile.Profile) error {
+	if !a.Terminal || a.Ask == nil {
+		return nil // the login says what is missing
+	}
+	if _, err := a.Store.Get(ctx, p.Name); !errors.Is(err, store.ErrUnavailable) {
+		return nil
+	}
+	offers := []string{"file"}
+	a.say("There is no keyring on this system. Your login can be kept:")
+	a.say("  1  in files, sealed with a passphrase of yours (--store file)")
+	if _, err := a.LookPath("docker-credential-pass"); err == nil {
+		offers = append(offers, "helper:pass")
+		a.say("  2  in the password store of pass (--store helper:pass)")
+	}
+	answer, err := a.ask(ctx, "Which one? [1] ", true)
+	if errors.Is(err, ErrNoTerminal) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for i, offer := range offers {
+		if cmp.Or(strings.TrimSpace(answer.Reveal()), "1") == fmt.Sprint(i+1) {
+			p.Store = offer
+			return nil
+		}
+	}
+	return usage("%.20q is none of these; nothing was changed", answer.Reveal()).try(a.command("login") + " --store file")
+}

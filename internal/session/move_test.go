@@ -1,0 +1,173 @@
+package session_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/keyfob/keyfob/internal/session"
+	"github.com/keyfob/keyfob/internal/store"
+)
+
+// dying is a store of a process that dies after some steps, each operation on any store being one.
+type dying struct {
+	store.Store
+	steps *failing
+}
+
+func (d dying) Get(ctx context.Context, name string) ([]byte, error) {
+	if err := d.steps.next(); err != nil {
+		return nil, err
+	}
+	return d.Store.Get(ctx, name)
+}
+
+func (d dying) Set(ctx context.Context, name string, value []byte) error {
+	if err := d.steps.next(); err != nil {
+		return err
+	}
+	return d.Store.Set(ctx, name, value)
+}
+
+func (d dying) Delete(ctx context.Context, name string) error {
+	if err := d.steps.next(); err != nil {
+		return err
+	}
+	return d.Store.Delete(ctx, name)
+}
+
+// Wherever a move dies, the session is whole in the store that is remembered; moving again, or
+// emptying what is left, finishes it.
+func TestMoveDiesAtAnyStep(t *testing.T) {
+	done := false
+	for n := 0; !done; n++ {
+		s := newScene(t, nil)
+		before := s.login()
+		keyring, files := s.Store.(*store.Memory), store.NewMemory()
+		stores := map[string]store.Store{session.Keyring: keyring, "file": files}
+		steps := &failing{after: n}
+		from, to := s.another(), s.another()
+		from.Store, to.Store, to.StoreName = dying{keyring, steps}, dying{files, steps}, "file"
+		_, err := from.Move(t.Context(), "work", to, func() error {
+			return steps.next()
+		})
+		done = err == nil
+
+		held, errHeld := session.HeldOf(s.StateDir, "work")
+		if errHeld != nil {
+			t.Fatal(errHeld)
+		}
+		now := s.another()
+		now.Store, now.StoreName = stores[held.Store], held.Store
+		if after, err := now.Current(t.Context(), "work"); err != nil || after.Access != before.Access || after.Refresh != before.Refresh {
+			t.Fatalf("after %d steps (%+v): %v", n, held, err)
+		}
+		finish(t, s, now, held, files)
+		if left := slices.DeleteFunc(keyring.Names(), isProbe); len(left) > 0 {
+			t.Errorf("after %d steps, and again: the keyring still has %q", n, left)
+		}
+		if got := slices.DeleteFunc(files.Names(), isProbe); !slices.Equal(got, []string{"work"}) {
+			t.Errorf("after %d steps, and again: the files are %q", n, got)
+		}
+		if held, err := session.HeldOf(s.StateDir, "work"); err != nil || held != (session.Held{Store: "file"}) {
+			t.Errorf("after %d steps, and again: %+v, %v", n, held, err)
+		}
+	}
+}
+
+func isProbe(name string) bool { return len(name) > 6 && name[:6] == "probe/" }
+
+// finish does what a second `store move` does.
+func finish(t *testing.T, s *scene, now *session.Manager, held session.Held, files store.Store) {
+	t.Helper()
+	switch {
+	case held.Store == session.Keyring:
+		to := s.another()
+		to.Store, to.StoreName = files, "file"
+		if moved, err := now.Move(t.Context(), "work", to, func() error { return nil }); err != nil || !moved {
+			t.Fatalf("moved again: %v, %v", moved, err)
+		}
+	case held.Left != "":
+		if err := now.Empty(t.Context(), "work", s.Store); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Two names of one store: to empty the old one would empty the new one.
+func TestMoveToTheSamePlace(t *testing.T) {
+	s := newScene(t, nil)
+	before := s.login()
+	to := s.another()
+	to.StoreName = "helper:alias"
+	_, err := s.Move(t.Context(), "work", to, func() error { t.Error("kept"); return nil })
+	wantKind(t, err, session.SameStore)
+	if after := s.stored(); after.Access != before.Access {
+		t.Error("the session has changed")
+	}
+}
+
+// A client's secret and a pending login come along; of a store that changes what it is given
+// nothing is believed, and the old one stays as it was.
+func TestMoveTakesAll(t *testing.T) {
+	s := newScene(t, nil)
+	s.login()
+	for _, name := range []string{"work/client", "work/pending", "other"} {
+		if err := s.Store.Set(t.Context(), name, []byte(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files := store.NewMemory()
+	to := s.another()
+	to.Store, to.StoreName = liar{files}, "file"
+	if _, err := s.Move(t.Context(), "work", to, func() error { return nil }); err == nil {
+		t.Error("a store that cuts what it is given was believed")
+	}
+	s.stored()
+	to.Store = files
+	if _, err := s.Move(t.Context(), "work", to, func() error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Store.(*store.Memory).Names(); !slices.Equal(got, []string{"other"}) {
+		t.Errorf("left: %q", got)
+	}
+	if got := files.Names(); !slices.Equal(got, []string{"work", "work/client", "work/pending"}) {
+		t.Errorf("moved: %q", got)
+	}
+}
+
+// liar cuts sessions, and keeps what a probe would show.
+type liar struct{ store.Store }
+
+func (l liar) Set(ctx context.Context, name string, value []byte) error {
+	if !isProbe(name) {
+		value = value[:len(value)-1]
+	}
+	return l.Store.Set(ctx, name, value)
+}
+
+// What is held names its store; an empty file, as older versions and the keyring have it, is the keyring's.
+func TestHeldNamesTheStore(t *testing.T) {
+	s := newScene(t, nil)
+	if held, err := session.HeldOf(s.StateDir, "work"); err != nil || held != (session.Held{}) {
+		t.Errorf("before: %+v, %v", held, err)
+	}
+	s.login()
+	if held, err := session.HeldOf(s.StateDir, "work"); err != nil || held != (session.Held{Store: session.Keyring}) {
+		t.Errorf("keyring: %+v, %v", held, err)
+	}
+	s.StoreName = "helper:pass"
+	s.login()
+	if held, err := session.HeldOf(s.StateDir, "work"); err != nil || held != (session.Held{Store: "helper:pass"}) {
+		t.Errorf("helper: %+v, %v", held, err)
+	}
+	if names, err := s.Held(); err != nil || !slices.Equal(names, []string{"work"}) {
+		t.Errorf("%q, %v", names, err)
+	}
+	if _, err := s.Logout(t.Context(), "work", true); err != nil {
+		t.Fatal(err)
+	}
+	if held, err := session.HeldOf(s.StateDir, "work"); err != nil || held != (session.Held{}) {
+		t.Errorf("signed out: %+v, %v", held, err)
+	}
+}

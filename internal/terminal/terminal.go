@@ -1,0 +1,62 @@
+// Package terminal listens to what a person types or pastes into standard input, without showing
+// it, for as long as somebody waits for it. It takes nothing that is not ours: a terminal whose
+// foreground is another program's, a file, the null device. It does not ask, and does not know
+// what the text means.
+package terminal
+
+import (
+	"context"
+	"io"
+	"os"
+	"slices"
+
+	"golang.org/x/term"
+)
+
+// Ours tells whether a file may be listened to: a terminal in whose foreground we are, or a pipe.
+// What stands in a regular file was there before anybody could answer; it is meant for others.
+func Ours(f *os.File) bool {
+	info, err := f.Stat()
+	if err != nil {
+		return false // closed
+	}
+	if term.IsTerminal(int(f.Fd())) {
+		return foreground(f)
+	}
+	return info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0
+}
+
+// Listen hands on what comes, piece by piece, until f ends or ctx does. While it listens to a
+// terminal nothing is echoed, and lines may be of any length; Ctrl-C works as always. In the end
+// the terminal is as it was, and what nobody read of a late paste is dropped: a shell would show it.
+func Listen(ctx context.Context, f *os.File, heard chan<- []byte) {
+	restore := func() {}
+	if term.IsTerminal(int(f.Fd())) {
+		restore = hush(f)
+	}
+	defer restore()
+	if from, ok := waitable(ctx, f); ok {
+		defer from.close()
+		pass(ctx, from, heard)
+		return
+	}
+	go pass(ctx, f, heard) // a read cannot be ended here: it ends with the next input, or the process
+	<-ctx.Done()
+}
+
+func pass(ctx context.Context, from io.Reader, heard chan<- []byte) {
+	buffer := make([]byte, 4<<10)
+	for {
+		n, err := from.Read(buffer)
+		if n > 0 {
+			select {
+			case heard <- slices.Clone(buffer[:n]):
+			case <-ctx.Done():
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
