@@ -85,10 +85,14 @@ func (b *bench) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	gcflags, err := os.ReadFile(".ci/gcflags")
+	if err != nil {
+		return err
+	}
 	for name, pkg := range map[string]string{
 		"keyfob": "./cmd/keyfob", "empty": "./.ci/benchmark/empty", "get": "./.ci/benchmark/get", "post": "./.ci/benchmark/post",
 	} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", strings.TrimSpace(string(tags)), "-o", b.path(name), pkg)
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", strings.TrimSpace(string(tags)), "-gcflags", strings.TrimSpace(string(gcflags)), "-o", b.path(name), pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w\n%s", name, err, out)

@@ -304,8 +304,13 @@ func TestBrowsers(t *testing.T) {
 		browser    string
 		fit, unfit bool
 	}{
-		{"", false, false}, {"firefox", true, false}, {"w3m", false, true}, {"/usr/bin/www-browser", false, true},
-		{"firefox:lynx", true, true}, {"'unclosed", false, false}, {"bash -c x", false, true},
+		{"", false, false},
+		{"firefox", true, false},
+		{"w3m", false, true},
+		{"/usr/bin/www-browser", false, true},
+		{"firefox:lynx", true, true},
+		{"'unclosed", false, false},
+		{"bash -c x", false, true},
 	} {
 		if fit, unfit := opener(tc.browser, nil).Browsers(); fit != tc.fit || unfit != tc.unfit {
 			t.Errorf("BROWSER=%s: %v, %v", tc.browser, fit, unfit)

@@ -21,10 +21,16 @@ func TestWhyGoogleEndsLogins(t *testing.T) {
 		want  []string
 		no    string
 	}{
-		"after a week": {session.Error{Google: true, Login: begin, Since: begin.Add(7 * 24 * time.Hour)},
-			[]string{"test mode", "7 days", "removed the access", "6 months", "password", "more than 100 logins"}, "this login lasted"},
-		"after a month": {session.Error{Google: true, Login: begin, Since: begin.Add(30 * 24 * time.Hour)},
-			[]string{"(this login lasted 30 days)", "more than 100 logins"}, ""},
+		"after a week": {
+			session.Error{Google: true, Login: begin, Since: begin.Add(7 * 24 * time.Hour)},
+			[]string{"test mode", "7 days", "removed the access", "6 months", "password", "more than 100 logins"},
+			"this login lasted",
+		},
+		"after a month": {
+			session.Error{Google: true, Login: begin, Since: begin.Add(30 * 24 * time.Hour)},
+			[]string{"(this login lasted 30 days)", "more than 100 logins"},
+			"",
+		},
 		"elsewhere": {session.Error{Login: begin, Since: begin.Add(7 * 24 * time.Hour)}, []string{"keyfob login"}, "Google"},
 	} {
 		t.Run(name, func(t *testing.T) {

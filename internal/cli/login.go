@@ -59,8 +59,7 @@ in with any browser; --resume finishes that login, once, from another process.
 	f.BoolVar(&o.replace, "replace", false, "let another account take over this profile")
 	f.BoolVar(&o.allScopes, "require-all-scopes", false, "exit 3 if the provider grants fewer scopes than asked")
 	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "`time` to wait for the browser")
-	f.StringVar(&o.identity, "identity", "", "with --store file: seal for the age identity in this `file`, instead of a passphrase")
-	a.addUnlockFor(f)
+	a.addStoreOptions(f, &o.identity)
 	o.add(f)
 	addSettings(f)
 	return c
@@ -131,6 +130,11 @@ func (a *app) login(ctx context.Context, f *pflag.FlagSet, o loginOptions) error
 	if err := a.loginStore(ctx, &p, options); err != nil {
 		return err
 	}
+	return a.loginWith(ctx, p, client, flow, o)
+}
+
+// loginWith signs in to what the settings say.
+func (a *app) loginWith(ctx context.Context, p profile.Profile, client profile.Client, flow session.Flow, o loginOptions) error {
 	m := a.manager()
 	clientSecret, err := a.clientSecret(ctx, m, p, client, o.secretFile)
 	if err != nil {

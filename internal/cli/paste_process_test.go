@@ -119,7 +119,7 @@ func TestNothingToPasteFrom(t *testing.T) {
 	}
 }
 
-// Two logins of a profile at once are one: the second one waits, and reports what the first one got.
+// B-166: two logins of a profile at once are one: the second one waits, and reports what the first one got.
 func TestLoginsTakeTurns(t *testing.T) {
 	p := newPlace(t)
 	p.variables["PERSON"] = "nobody"

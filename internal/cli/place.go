@@ -179,8 +179,13 @@ func (f facts) tunnel(host string, port int) string {
 
 // plainName tells whether a name can stand in a command line as it is.
 func plainName(s string) bool {
-	odd := func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("._-", r))
+	plain := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("._-", r)
 	}
-	return s != "" && s[0] != '-' && !strings.ContainsFunc(s, odd)
+	for _, r := range s {
+		if !plain(r) {
+			return false
+		}
+	}
+	return s != "" && s[0] != '-'
 }

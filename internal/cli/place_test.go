@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/keyfob/keyfob/internal/browser"
+	"github.com/keyfob/keyfob/internal/profile"
 )
 
 // machine is a computer of which a test says what is special: variables, and files by their path.
@@ -167,6 +168,24 @@ func TestLinks(t *testing.T) {
 		}
 		if madeUp("linux", false, test.variables).links() {
 			t.Errorf("%s: links without a terminal", name)
+		}
+	}
+}
+
+func TestRedirectFor(t *testing.T) {
+	p := profile.Profile{RedirectHost: "localhost", Port: 5000, Ports: []int{5001}, RedirectPath: "/cb", ClientType: profile.Installed}
+	if r, err := redirectFor(p, ""); err != nil || r.Listen != "" || len(r.Ports) != 1 || !r.AnyPort {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	for listen, want := range map[string]string{"0.0.0.0:5000": "0.0.0.0", "0.0.0.0": "0.0.0.0", "[::]:5000": "::", "::": "::", "172.17.0.2:5000": "172.17.0.2"} {
+		r, err := redirectFor(p, listen)
+		if err != nil || r.Listen != want || r.Host != "localhost" || r.Port != 5000 || r.Ports != nil || r.AnyPort {
+			t.Errorf("B-189j %s: %+v, %v", listen, r, err)
+		}
+	}
+	for _, listen := range []string{"localhost:5000", ":5000", "0.0.0.0:5001", "0.0.0.0:http", "5000"} {
+		if r, err := redirectFor(p, listen); err == nil {
+			t.Errorf("%s: %+v", listen, r)
 		}
 	}
 }

@@ -21,6 +21,9 @@ func notHere() map[string]string {
 		".ci/run":                                "runs this test",
 		"go build ./cmd/keyfob":                  "makes what the test binary stands in for; .ci/run builds it for every system",
 		"keyfob login --resume ID < address.txt": "needs the address where a person's browser ended",
+		"keyfob login --store file":              "asks for a passphrase; testdata/store_ask.txtar does it",
+		"keyfob store move --to helper:pass":     "needs pass; internal/store tests with it",
+		"keyfob login --listen 0.0.0.0:5000":     "takes a port that may be taken; testdata/place.txtar has it",
 		"keyfob token --format curl | curl --config - https://openidconnect.googleapis.com/v1/userinfo": "asks Google",
 	}
 }

@@ -130,6 +130,11 @@ func fileDir(stateDir, identity string) string {
 
 const defaultUnlock = 15 * time.Minute
 
+func (a *app) addStoreOptions(f *pflag.FlagSet, identity *string) {
+	f.StringVar(identity, "identity", "", "with the store file: seal for the age identity in this `file`, instead of a passphrase")
+	a.addUnlockFor(f)
+}
+
 func (a *app) addUnlockFor(f *pflag.FlagSet) {
 	f.DurationVar(&a.unlockFor, "unlock-for", defaultUnlock, "`time` for which the kernel keeps the file store unlocked, on Linux (or KEYFOB_UNLOCK_FOR)")
 }

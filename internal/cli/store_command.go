@@ -56,8 +56,7 @@ and then empties the old one. If it is stopped before it is done, run it again.
 		},
 	}
 	c.Flags().StringVar(&to, "to", "", "the new `store`: keyring, file or helper:NAME")
-	c.Flags().StringVar(&identity, "identity", "", "with --to file: seal for the age identity in this `file`")
-	a.addUnlockFor(c.Flags())
+	a.addStoreOptions(c.Flags(), &identity)
 	return c
 }
 

@@ -116,6 +116,9 @@ func (f *files) begin(ctx context.Context, op, name string) error {
 }
 
 func (f failure) error() error {
+	if f.kind == "panic" {
+		panic("the store has gone mad")
+	}
 	return map[string]error{
 		"unavailable": fmt.Errorf("%w (no D-Bus session)", store.ErrUnavailable),
 		"locked":      store.ErrLocked,

@@ -93,11 +93,12 @@ func findTests(root string) (map[string][]string, error) {
 		}
 		found := caseID().FindAllString(string(text), -1)
 		slices.Sort(found)
+		found = slices.Compact(found)
 		for _, name := range names {
-			tests[name] = slices.Concat(tests[name], slices.Compact(found))
+			tests[name] = slices.Concat(tests[name], found)
 		}
 		if len(names) == 0 && len(found) > 0 { // helpers, whose cases count as mentioned
-			tests[path] = slices.Compact(found)
+			tests[path] = found
 		}
 		return nil
 	})

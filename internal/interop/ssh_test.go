@@ -48,7 +48,10 @@ func newAway(t *testing.T) *away {
 	a := &away{t: t, ns: fmt.Sprintf("keyfob%d", id), here: fmt.Sprintf("10.213.%d.1", id), dir: t.TempDir()}
 	ours, theirs := fmt.Sprintf("kf%da", id), fmt.Sprintf("kf%db", id)
 	a.must("ip", "netns", "add", a.ns)
-	t.Cleanup(func() { _ = exec.Command("ip", "netns", "del", a.ns).Run() }) // and with it the link
+	t.Cleanup(func() {
+		_ = exec.Command("ip", "link", "del", ours).Run() // a namespace takes its time to go
+		_ = exec.Command("ip", "netns", "del", a.ns).Run()
+	})
 	a.must("ip", "link", "add", ours, "type", "veth", "peer", "name", theirs, "netns", a.ns)
 	a.must("ip", "addr", "add", a.here+"/30", "dev", ours)
 	a.must("ip", "link", "set", ours, "up")
@@ -91,7 +94,8 @@ func (a *away) serve() {
 
 // ssh makes a command on the person's computer, with what their ~/.ssh would have.
 func (a *away) ssh(ctx context.Context, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, "ip", slices.Concat([]string{"netns", "exec", a.ns, "ssh",
+	return exec.CommandContext(ctx, "ip", slices.Concat([]string{
+		"netns", "exec", a.ns, "ssh",
 		"-o", "HostName=" + a.here, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
 		"-o", "ExitOnForwardFailure=yes", "-F", "none", "-i", filepath.Join(a.dir, "person"),
 	}, args)...)

@@ -53,7 +53,9 @@ func TestTerminalIsRestored(t *testing.T) {
 			_, err := io.WriteString(terminal, "\x03")
 			must(k.t, err)
 		}, 130},
-		{"SIGHUP", func(k *keyfob, _ *os.File, _ *watched, _ string, c *exec.Cmd) { must(k.t, c.Process.Signal(unix.SIGHUP)) }, 129},
+		{"SIGHUP", func(k *keyfob, _ *os.File, _ *watched, _ string, c *exec.Cmd) {
+			must(k.t, c.Process.Signal(unix.SIGHUP))
+		}, 129},
 		{"a long paste, then Ctrl-C", func(k *keyfob, terminal *os.File, said *watched, _ string, _ *exec.Cmd) {
 			_, err := io.WriteString(terminal, "http://localhost:"+port+"/oauth2callback?code="+strings.Repeat("x", 6000)+"&state=wrong\r")
 			must(k.t, err)

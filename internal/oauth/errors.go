@@ -3,6 +3,7 @@ package oauth
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -126,7 +127,9 @@ func conceal(err error, secrets ...secret.Text) error {
 			continue
 		}
 		for _, text := range []*string{&e.Message, &e.Code, &e.Description} {
-			*text = strings.ReplaceAll(*text, s.Reveal(), s.String())
+			for _, form := range []string{s.Reveal(), url.QueryEscape(s.Reveal()), url.PathEscape(s.Reveal())} { // as it was sent
+				*text = strings.ReplaceAll(*text, form, s.String())
+			}
 		}
 	}
 	return err

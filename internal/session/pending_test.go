@@ -181,3 +181,13 @@ func TestPendingHidesSecrets(t *testing.T) {
 		}
 	}
 }
+
+// Another process, and a logout of all, have to know which store to look into.
+func TestPendingLoginIsHeld(t *testing.T) {
+	s := newScene(t, nil)
+	s.StoreName = "helper:pass"
+	s.begin()
+	if held, err := session.HeldOf(s.StateDir, "work"); err != nil || held.Store != "helper:pass" {
+		t.Errorf("held is %+v, %v", held, err)
+	}
+}

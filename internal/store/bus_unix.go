@@ -21,12 +21,16 @@ import (
 // D-Bus library runs dbus-launch: each call leaves two daemons behind, and asks those for the secret
 // instead of the person's keyring.
 func reachable(getenv func(string) string) error {
+	address := getenv("DBUS_SESSION_BUS_ADDRESS")
+	if address != "" && !strings.HasPrefix(address, "autolaunch:") {
+		return checkBus(address, "")
+	}
 	run := ""
 	// The D-Bus library asks the same, and runs dbus-launch if it gets no answer.
 	if u, err := user.Current(); err == nil {
 		run = filepath.Join("/run/user", u.Uid)
 	}
-	return checkBus(getenv("DBUS_SESSION_BUS_ADDRESS"), run)
+	return checkBus(address, run)
 }
 
 // checkBus looks where the D-Bus library looks: the address in the environment, else the files

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -25,7 +26,7 @@ func NewHelper(o HelperOptions) (Store, error) {
 	if o.Name == "" || strings.Trim(o.Name[:1], alphanumeric) != "" || strings.Trim(o.Name, alphanumeric+"._-") != "" {
 		return nil, fmt.Errorf("%.40q cannot be the name of a credential helper", o.Name)
 	}
-	h := &helper{"helper:" + o.Name, "docker-credential-" + o.Name, cmp.Or(o.Patience, 10*time.Second)}
+	h := &helper{store: "helper:" + o.Name, program: "docker-credential-" + o.Name, patience: cmp.Or(o.Patience, 10*time.Second)}
 	limit := 32 << 10 // helpers made with Docker's library read lines of up to 64 KiB
 	if o.Name == "wincred" {
 		limit = 2560 / 4 * 3 // the Credential Manager's, in base64
@@ -34,10 +35,12 @@ func NewHelper(o HelperOptions) (Store, error) {
 }
 
 // helper is the program, item by item. Items go through it in base64, because some helpers trim
-// white space, or keep text alone.
+// white space, or keep text alone. Within the process nobody reads while another writes, for pass
+// writes its files in place; other processes are up to callPatiently.
 type helper struct {
 	store, program string
 	patience       time.Duration
+	writing        sync.RWMutex
 }
 
 // credential is what the protocol speaks of.
@@ -58,6 +61,12 @@ func serverURL(name string) string { return "https://keyfob.invalid/" + name }
 const notFound = "credentials not found in native keychain"
 
 func (h *helper) Get(ctx context.Context, name string) ([]byte, error) {
+	h.writing.RLock()
+	defer h.writing.RUnlock()
+	return h.get(ctx, name)
+}
+
+func (h *helper) get(ctx context.Context, name string) ([]byte, error) {
 	out, err := h.callPatiently(ctx, "get", []byte(serverURL(name)))
 	if err != nil {
 		return nil, fmt.Errorf("read %q: %w", name, err)
@@ -77,7 +86,7 @@ func (h *helper) Get(ctx context.Context, name string) ([]byte, error) {
 }
 
 // callPatiently calls again when the program failed so fast that nobody can have been asked
-// anything: pass writes its files in place, and cannot read one that is being written.
+// anything: pass cannot read a file that another process is writing.
 func (h *helper) callPatiently(ctx context.Context, what string, in []byte) ([]byte, error) {
 	const shortest, longest, fast = 50 * time.Millisecond, 2 * time.Second, time.Second
 	for pause := shortest; ; pause *= 2 {
@@ -97,6 +106,8 @@ func (h *helper) callPatiently(ctx context.Context, what string, in []byte) ([]b
 }
 
 func (h *helper) Set(ctx context.Context, name string, text []byte) error {
+	h.writing.Lock()
+	defer h.writing.Unlock()
 	in, err := json.Marshal(credential{serverURL(name), account, base64.StdEncoding.EncodeToString(text)})
 	if err == nil {
 		_, err = h.call(ctx, "store", in)
@@ -109,7 +120,9 @@ func (h *helper) Set(ctx context.Context, name string, text []byte) error {
 
 // Delete looks first: helpers differ in what they say of an item that is not there.
 func (h *helper) Delete(ctx context.Context, name string) error {
-	if _, err := h.Get(ctx, name); err != nil && !errors.Is(err, ErrDamaged) {
+	h.writing.Lock()
+	defer h.writing.Unlock()
+	if _, err := h.get(ctx, name); err != nil && !errors.Is(err, ErrDamaged) {
 		return err
 	}
 	if _, err := h.call(ctx, "erase", []byte(serverURL(name))); err != nil {

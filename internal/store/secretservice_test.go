@@ -5,9 +5,7 @@ package store_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -50,33 +48,6 @@ func TestKeyring(t *testing.T) {
 			})
 		})
 	}
-}
-
-// cleared sees to it that nothing is left in s after the test.
-func cleared(t *testing.T, s store.Store) store.Store {
-	names := map[string]bool{}
-	t.Cleanup(func() {
-		for name := range names {
-			if err := s.Delete(context.WithoutCancel(t.Context()), name); err != nil && !errors.Is(err, store.ErrNotFound) {
-				t.Error(err)
-			}
-		}
-	})
-	return wrapped{Store: s, before: func(op, name string, _ []byte) error {
-		if op == "set" {
-			names[name] = true
-		}
-		return nil
-	}}
-}
-
-// skip skips a test, unless tests are not to be skipped here.
-func skip(t *testing.T, reason string) {
-	t.Helper()
-	if os.Getenv("KEYFOB_TEST_REQUIRE") == "1" {
-		t.Fatal("must not be skipped here: " + reason)
-	}
-	t.Skip(reason)
 }
 
 // B-141: a real keyring, open and locked. None of it can show a prompt.
