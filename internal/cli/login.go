@@ -204,7 +204,7 @@ func (a *app) clientSecret(ctx context.Context, m *session.Manager, p profile.Pr
 	case env != "":
 		return secret.New(env), nil
 	}
-	return m.ClientSecret(ctx, p.Name, p.ClientID)
+	return m.ClientSecret(ctx, p.Name, serverOf(p), p.ClientID)
 }
 
 func (a *app) readSecret(ctx context.Context, file string) (secret.Text, error) {

@@ -167,5 +167,5 @@ func (m *Manager) adopt(ctx context.Context, plan Plan, s Session) (Session, err
 	if err := m.hold(plan.Profile); err != nil {
 		m.Warn(err.Error())
 	}
-	return s, errors.Join(m.keepClientSecret(ctx, plan.Profile, plan.ClientID, plan.Secret), plan.Keep())
+	return s, errors.Join(m.keepClientSecret(ctx, s), plan.Keep())
 }
