@@ -308,3 +308,18 @@ func TestManyAtOnceAskOnceInAnOutage(t *testing.T) {
 		t.Errorf("%d requests for %d callers", n, callers+1)
 	}
 }
+
+// B-051: a token without a lifetime that cannot be renewed is served until the provider says no.
+func TestATokenWithoutALifetime(t *testing.T) {
+	s := newScene(t, nil)
+	s.provider.EditToken(func(m map[string]any) {
+		delete(m, "expires_in")
+		delete(m, "refresh_token")
+	})
+	login := s.login()
+	s.clock.move(48 * time.Hour)
+	got, err := s.Token(t.Context(), "work", time.Minute)
+	if err != nil || got.Access != login.Access || !s.stored().Expires.IsZero() {
+		t.Errorf("%v, expires %v", err, got.Expires)
+	}
+}
