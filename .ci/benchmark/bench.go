@@ -81,21 +81,15 @@ func (b *bench) command(ctx context.Context, name string, args ...string) *exec.
 
 // build makes keyfob as a release has it, and the bare programs to hold it against.
 func (b *bench) build(ctx context.Context) error {
-	tags, err := os.ReadFile(".ci/tags")
-	if err != nil {
-		return err
+	commands := [][]string{{".ci/build", b.path("keyfob")}}
+	for _, bare := range []string{"empty", "get", "post"} {
+		commands = append(commands, []string{"go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.path(bare), "./.ci/benchmark/" + bare})
 	}
-	gcflags, err := os.ReadFile(".ci/gcflags")
-	if err != nil {
-		return err
-	}
-	for name, pkg := range map[string]string{
-		"keyfob": "./cmd/keyfob", "empty": "./.ci/benchmark/empty", "get": "./.ci/benchmark/get", "post": "./.ci/benchmark/post",
-	} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", strings.TrimSpace(string(tags)), "-gcflags", strings.TrimSpace(string(gcflags)), "-o", b.path(name), pkg)
+	for _, args := range commands {
+		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("build %s: %w\n%s", name, err, out)
+			return fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
 		}
 	}
 	return nil

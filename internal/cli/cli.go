@@ -80,15 +80,46 @@ func Run(ctx context.Context, env Env, args []string) (status int) {
 }
 
 func (a *app) execute(ctx context.Context, args []string) error {
-	root := a.root()
+	first := ""
+	if len(args) > 0 {
+		first = args[0]
+	}
+	root := a.root(first)
 	root.SetArgs(args)
 	return root.ExecuteContext(ctx)
 }
 
 // Command gives the command tree for those who describe it: man pages, reference.
-func Command(env Env) *cobra.Command { return (&app{Env: env}).root() }
+func Command(env Env) *cobra.Command { return (&app{Env: env}).root("") }
 
-func (a *app) root() *cobra.Command {
+// command makes one command of the tree.
+type command struct {
+	name string
+	make func() *cobra.Command
+}
+
+// commands are those that a command line beginning with the given word may need: all of them, or
+// the one that it names. Making all takes longer than a token from the keyring should.
+func (a *app) commands(first string) []command {
+	all := []command{
+		{"login", a.loginCommand},
+		{"whoami", a.whoamiCommand},
+		{"token", a.tokenCommand},
+		{"refresh", a.refreshCommand},
+		{"logout", a.logoutCommand},
+		{"profiles", a.profilesCommand},
+		{"store", a.storeCommand},
+		{"demo", a.demoCommand},
+		{"doctor", a.doctorCommand},
+		{"version", a.versionCommand},
+	}
+	if i := slices.IndexFunc(all, func(c command) bool { return c.name == first }); i >= 0 {
+		return all[i : i+1]
+	}
+	return all
+}
+
+func (a *app) root(first string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "keyfob",
 		Short: "Sign in from the terminal; your tokens stay on your keyring",
@@ -113,11 +144,14 @@ tokens in this system's keyring, and gives a valid one to whatever needs it.`,
 	flags.BoolVar(&a.json, "json", false, "print JSON, errors too")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say which requests are made (never what is in them)")
 	_ = root.RegisterFlagCompletionFunc("profile", a.completeProfiles) // fails for unknown flags only
-	for _, c := range []*cobra.Command{
-		a.loginCommand(), a.whoamiCommand(), a.tokenCommand(), a.refreshCommand(), a.logoutCommand(),
-		a.profilesCommand(), a.storeCommand(), a.demoCommand(), a.doctorCommand(), a.versionCommand(),
-	} {
-		root.AddCommand(c)
+	a.unlockFor = defaultUnlock                                        // also where no command has the option
+	commands := a.commands(first)
+	for _, c := range commands {
+		root.AddCommand(c.make())
+	}
+	if len(commands) == 1 {
+		root.CompletionOptions.DisableDefaultCmd = true
+		return root
 	}
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -121,21 +121,30 @@ func (m *Manager) renew(ctx context.Context, stale Session) (Session, error) {
 				return Session{}, err
 			}
 		}
+		if n := lock.note(); n.Failed.After(began) {
+			return stale, n.outage()
+		}
+		if mine {
+			return m.renewMine(ctx, lock, stale)
+		}
 		s, err := m.Current(ctx, stale.Profile)
 		if err != nil || s.Access != stale.Access {
 			return s, err
 		}
-		if n := lock.note(); n.Failed.After(began) {
-			return s, n.outage()
-		}
-		if mine {
-			lock.leave(note{Expired: !s.Fresh(m.Now(), 0)})
-			s, err = m.renewLocked(ctx, s)
-			lock.leave(m.outageNote(err))
-			return s, err
-		}
 		lock.unlock() // the holder did something else
 	}
+}
+
+// renewMine is renew for whoever holds the lock. The note comes first: the sooner it is there, the
+// fewer read what they cannot use.
+func (m *Manager) renewMine(ctx context.Context, lock *profileLock, stale Session) (Session, error) {
+	lock.leave(note{Expired: !stale.Fresh(m.Now(), 0)})
+	s, err := m.Current(ctx, stale.Profile)
+	if err == nil && s.Access == stale.Access {
+		s, err = m.renewLocked(ctx, s)
+	}
+	lock.leave(m.outageNote(err))
+	return s, err
 }
 
 func (n note) outage() error { return &oauth.Error{Kind: oauth.Temporary, Message: n.Why} }
