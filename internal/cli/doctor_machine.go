@@ -53,6 +53,10 @@ func (e *examination) storeChecks(ctx context.Context) []finding {
 	findings := []finding{f.in(watch.set + watch.get + watch.delete)}
 	if e.flaw == nil {
 		findings = append(findings, e.sessionCheck(ctx, err))
+		if n, _ := store.Copies(ctx, e.Store, e.choice.Name); n > 1 {
+			findings = append(findings, odd("store", e.command("logout"),
+				"%s: it holds %d items named %q; the one that was changed last counts, and a logout removes all", e.StoreName, n, e.choice.Name))
+		}
 	}
 	return findings
 }

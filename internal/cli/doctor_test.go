@@ -134,3 +134,14 @@ func TestDoctorInterrupted(t *testing.T) {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// B-149e: a keyring may hold two items of one name.
+func TestDoctorTellsOfTwoItems(t *testing.T) {
+	p := newPatient(t)
+	p.env.Store = twins{p.env.Store}
+	p.see(t.Context(), t, 0, `memory: it holds 2 items named "default"; the one that was changed last counts`, "keyfob logout")
+}
+
+type twins struct{ store.Store }
+
+func (twins) Copies(context.Context, string) (int, error) { return 2, nil }

@@ -34,11 +34,13 @@ type osKeyring struct {
 	library
 }
 
-// library is the part of go-keyring that is used. Tests put other functions in its place.
+// library is the part of go-keyring that is used, and what goes beyond it. Tests put other functions
+// in its place.
 type library struct {
 	get    func(service, name string) (string, error)
 	set    func(service, name, secret string) error
 	delete func(service, name string) error
+	copies func(service, name string) (int, error)
 }
 
 func newOSKeyring(o Options) *osKeyring {
@@ -46,12 +48,12 @@ func newOSKeyring(o Options) *osKeyring {
 		service:   cmp.Or(o.Service, "keyfob"),
 		patience:  cmp.Or(o.Patience, 10*time.Second),
 		reachable: func() error { return reachable(o.Getenv) },
-		library:   library{keyring.Get, keyring.Set, keyring.Delete},
+		library:   library{systemGet, keyring.Set, keyring.Delete, systemCopies},
 	}
 }
 
 func (k *osKeyring) Get(ctx context.Context, name string) ([]byte, error) {
-	secret, err := k.ask(ctx, func() (string, error) { return k.get(k.service, name) })
+	secret, err := ask(ctx, k, func() (string, error) { return k.get(k.service, name) })
 	if err != nil {
 		return nil, fmt.Errorf("read %q from the keyring: %w", name, err)
 	}
@@ -59,7 +61,7 @@ func (k *osKeyring) Get(ctx context.Context, name string) ([]byte, error) {
 }
 
 func (k *osKeyring) Set(ctx context.Context, name string, secret []byte) error {
-	_, err := k.ask(ctx, func() (string, error) { return "", k.set(k.service, name, string(secret)) })
+	_, err := ask(ctx, k, func() (none struct{}, err error) { return none, k.set(k.service, name, string(secret)) })
 	if err != nil {
 		return fmt.Errorf("write %q to the keyring: %w", name, err)
 	}
@@ -67,26 +69,31 @@ func (k *osKeyring) Set(ctx context.Context, name string, secret []byte) error {
 }
 
 func (k *osKeyring) Delete(ctx context.Context, name string) error {
-	_, err := k.ask(ctx, func() (string, error) { return "", k.delete(k.service, name) })
+	_, err := ask(ctx, k, func() (none struct{}, err error) { return none, k.delete(k.service, name) })
 	if err != nil {
 		return fmt.Errorf("delete %q from the keyring: %w", name, err)
 	}
 	return nil
 }
 
+func (k *osKeyring) Copies(ctx context.Context, name string) (int, error) {
+	return ask(ctx, k, func() (int, error) { return k.copies(k.service, name) })
+}
+
 // ask calls go-keyring, which takes no context, waits for prompts without end
 // (https://github.com/zalando/go-keyring/issues/118), and panics when the connection ends meanwhile
 // (https://github.com/zalando/go-keyring/issues/88).
-func (k *osKeyring) ask(ctx context.Context, call func() (string, error)) (string, error) {
+func ask[T any](ctx context.Context, k *osKeyring, call func() (T, error)) (T, error) {
+	var none T
 	if err := ctx.Err(); err != nil {
-		return "", err
+		return none, err
 	}
 	if err := k.reachable(); err != nil {
-		return "", err
+		return none, err
 	}
 	type answer struct {
-		secret string
-		err    error
+		value T
+		err   error
 	}
 	answered := make(chan answer, 1)
 	// A call that hangs ends with the process and no sooner. The channel takes a late answer.
@@ -96,18 +103,18 @@ func (k *osKeyring) ask(ctx context.Context, call func() (string, error)) (strin
 			_ = recover()
 			answered <- a
 		}()
-		secret, err := call()
-		a = answer{secret, meaning(runtime.GOOS, err)}
+		value, err := call()
+		a = answer{value, meaning(runtime.GOOS, err)}
 	}()
 	patience := time.NewTimer(k.patience)
 	defer patience.Stop()
 	select {
 	case a := <-answered:
-		return a.secret, a.err
+		return a.value, a.err
 	case <-patience.C:
-		return "", ErrTimeout
+		return none, ErrTimeout
 	case <-ctx.Done():
-		return "", ctx.Err()
+		return none, ctx.Err()
 	}
 }
 

@@ -1,11 +1,13 @@
 package store_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +40,15 @@ func getInChild(name string) string {
 	s := store.NewKeyring(store.Options{Getenv: os.Getenv, Patience: patience})
 	if value := os.Getenv("KEYFOB_TEST_SET"); value != "" {
 		if err := s.Set(context.Background(), name, []byte(value)); err != nil {
+			return err.Error()
+		}
+	}
+	if os.Getenv("KEYFOB_TEST_COPIES") != "" {
+		n, err := store.Copies(context.Background(), s, name)
+		return strings.TrimSpace(fmt.Sprint(n, " copies ", cmp.Or(err, errors.New(""))))
+	}
+	if os.Getenv("KEYFOB_TEST_DELETE") != "" {
+		if err := s.Delete(context.Background(), name); err != nil {
 			return err.Error()
 		}
 	}

@@ -83,6 +83,10 @@ func (p *parts) Get(ctx context.Context, name string) ([]byte, error) {
 	}
 }
 
+func (p *parts) Copies(ctx context.Context, name string) (int, error) {
+	return Copies(ctx, p.inner, name)
+}
+
 // read gives the secret that a head stands for.
 func (p *parts) read(ctx context.Context, name string, head []byte) ([]byte, error) {
 	if !marked(head) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -247,4 +248,122 @@ func child(t *testing.T, env ...string) string {
 		t.Fatalf("%v: %s", err, &problems)
 	}
 	return strings.TrimSpace(out.String())
+}
+
+// B-149e: of two items of one name the one that was changed last counts, whichever that is, and a
+// deletion removes both.
+func TestTwoItemsOfOneName(t *testing.T) {
+	bus := startBus(t, "--session")
+	bus.startKeyring(t)
+	const patience = "KEYFOB_TEST_PATIENCE=1m"
+	for _, newest := range []string{"first", "second", "first"} {
+		bus.changeLast(t, newest)
+		bus.want(t, "secret "+newest, patience, "KEYFOB_TEST_GET=default")
+	}
+	bus.want(t, "2 copies", patience, "KEYFOB_TEST_COPIES=1", "KEYFOB_TEST_GET=default")
+	bus.want(t, "ErrNotFound", patience, "KEYFOB_TEST_DELETE=1", "KEYFOB_TEST_GET=default")
+	bus.want(t, "0 copies", patience, "KEYFOB_TEST_COPIES=1", "KEYFOB_TEST_GET=default")
+}
+
+// Keyrings differ in where they keep items, and in which of several they name first.
+func TestNewestItem(t *testing.T) {
+	for name, test := range map[string]struct {
+		collection dbus.ObjectPath
+		changed    []uint64 // item by item
+		want       string
+	}{
+		"no collection login": {"/aliases/default", []uint64{7}, "secret 0"},
+		"oldest first":        {"/collection/login", []uint64{7, 8, 9}, "secret 2"},
+		"newest first":        {"/collection/login", []uint64{9, 8, 7}, "secret 0"},
+		"newest between":      {"/collection/login", []uint64{7, 9, 8}, "secret 1"},
+		"in one second":       {"/collection/login", []uint64{7, 7}, "secret 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bus := startBus(t, "--config-file", emptyBus(t))
+			bus.playItems(t, secretsPath+test.collection, test.changed)
+			bus.want(t, test.want, "KEYFOB_TEST_PATIENCE=1m", "KEYFOB_TEST_GET=default")
+		})
+	}
+}
+
+// playItems makes the test the Secret Service of the bus, one that is open. Each item's secret is
+// its number.
+func (b testBus) playItems(t *testing.T, collection dbus.ObjectPath, changed []uint64) {
+	t.Helper()
+	var items []dbus.ObjectPath
+	for i, at := range changed {
+		item := dbus.ObjectPath(fmt.Sprintf("%s/collection/any/%d", secretsPath, i))
+		items = append(items, item)
+		must(t, b.ExportMethodTable(map[string]any{
+			"GetSecret": func(session dbus.ObjectPath) (secretValue, *dbus.Error) {
+				return newSecret(session, strconv.Itoa(i)), nil
+			},
+		}, item, "org.freedesktop.Secret.Item"))
+		must(t, b.ExportMethodTable(map[string]any{
+			"Get": func(string, string) (dbus.Variant, *dbus.Error) { return dbus.MakeVariant(at), nil },
+		}, item, "org.freedesktop.DBus.Properties"))
+	}
+	must(t, b.ExportMethodTable(map[string]any{
+		"OpenSession": func(string, dbus.Variant) (dbus.Variant, dbus.ObjectPath, *dbus.Error) {
+			return dbus.MakeVariant(""), secretsPath + "/session/s1", nil
+		},
+	}, secretsPath, "org.freedesktop.Secret.Service"))
+	must(t, b.ExportMethodTable(map[string]any{
+		"SearchItems": func(map[string]string) ([]dbus.ObjectPath, *dbus.Error) { return items, nil },
+	}, collection, "org.freedesktop.Secret.Collection"))
+	_, err := b.RequestName(secrets, dbus.NameFlagDoNotQueue)
+	must(t, err)
+}
+
+// secretValue is one as the Secret Service has it.
+type secretValue struct {
+	Session           dbus.ObjectPath
+	Parameters, Value []byte
+	Type              string
+}
+
+func newSecret(session dbus.ObjectPath, value string) secretValue {
+	return secretValue{session, []byte{}, []byte(value), "text/plain"}
+}
+
+func (b testBus) session(t *testing.T) dbus.ObjectPath {
+	t.Helper()
+	var none dbus.Variant
+	var session dbus.ObjectPath
+	must(t, b.Object(secrets, secretsPath).Call("org.freedesktop.Secret.Service.OpenSession", 0, "plain", dbus.MakeVariant("")).Store(&none, &session))
+	return session
+}
+
+// changeLast writes an item of the tests' name, until it is newer than all others: the keyring
+// counts seconds. Another attribute tells the items apart.
+func (b testBus) changeLast(t *testing.T, value string) {
+	t.Helper()
+	attributes := map[string]string{"service": "keyfob", "username": "default"}
+	collection := b.Object(secrets, secretsPath+"/collection/login")
+	var all []dbus.ObjectPath
+	must(t, collection.Call("org.freedesktop.Secret.Collection.SearchItems", 0, attributes).Store(&all))
+	var newest uint64
+	for _, item := range all {
+		newest = max(newest, b.modified(t, item))
+	}
+	attributes["value"] = value
+	properties := map[string]dbus.Variant{
+		"org.freedesktop.Secret.Item.Label":      dbus.MakeVariant(value),
+		"org.freedesktop.Secret.Item.Attributes": dbus.MakeVariant(attributes),
+	}
+	secret := newSecret(b.session(t), value)
+	for {
+		var item, prompt dbus.ObjectPath
+		must(t, collection.Call("org.freedesktop.Secret.Collection.CreateItem", 0, properties, secret, true).Store(&item, &prompt))
+		if b.modified(t, item) > newest {
+			return
+		}
+		must(t, t.Context().Err())
+	}
+}
+
+func (b testBus) modified(t *testing.T, item dbus.ObjectPath) (at uint64) {
+	t.Helper()
+	must(t, b.Object(secrets, item).StoreProperty("org.freedesktop.Secret.Item.Modified", &at))
+	return at
 }

@@ -68,6 +68,17 @@ func Prove(ctx context.Context, s Store) error {
 	return errors.Join(err, s.Delete(context.WithoutCancel(ctx), name))
 }
 
+// Copies tells how many secrets of one name s holds. A Secret Service may hold several; then Get
+// gives the one that was changed last, and Delete deletes all. It is 1 for stores that cannot tell.
+func Copies(ctx context.Context, s Store, name string) (int, error) {
+	if many, ok := s.(interface {
+		Copies(ctx context.Context, name string) (int, error)
+	}); ok {
+		return many.Copies(ctx, name)
+	}
+	return 1, nil
+}
+
 // checkName keeps what could mean something to a keyring out of it: go-keyring builds a command
 // line of the name on macOS. The pieces' first characters leave names such as "x/.a.0" to this
 // package, see partName.
