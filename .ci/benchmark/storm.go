@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -15,23 +16,45 @@ import (
 	"github.com/keyfob/keyfob/internal/idp"
 )
 
-// age makes the stored access token an expired one.
+// age makes the stored access token an expired one: in the keyring, and in the note that the last
+// renewal or login left beside the lock.
 func (b *bench) age() error {
 	text, err := keyring.Get("keyfob", "bench")
 	if err != nil {
 		return err
 	}
-	var record map[string]any
-	if err := json.Unmarshal([]byte(text), &record); err != nil {
-		return err
-	}
-	record["received"] = time.Now().Add(-2 * time.Hour).UTC()
-	record["expires"] = time.Now().Add(-time.Hour).UTC()
-	data, err := json.Marshal(record)
+	record, err := aged([]byte(text))
 	if err != nil {
 		return err
 	}
-	return keyring.Set("keyfob", "bench", string(data))
+	if err := keyring.Set("keyfob", "bench", string(record)); err != nil {
+		return err
+	}
+	path := b.path("state/keyfob/locks/bench.lock.note")
+	note, err := os.ReadFile(path)
+	if err == nil {
+		note, err = aged(note)
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, note, 0o600)
+}
+
+// aged moves what is said of an access token two hours back.
+func aged(document []byte) ([]byte, error) {
+	var fields map[string]any
+	if err := json.Unmarshal(document, &fields); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"received", "expires"} {
+		at, err := time.Parse(time.RFC3339, fmt.Sprint(fields[name]))
+		if err != nil {
+			return nil, err
+		}
+		fields[name] = at.Add(-2 * time.Hour)
+	}
+	return json.Marshal(fields)
 }
 
 // storm has many callers find an expired token at once, in rounds.
@@ -67,7 +90,7 @@ func (b *bench) storm(ctx context.Context) ([]budget, error) {
 	}
 	return []budget{
 		{name: fmt.Sprintf("refresh requests for %d callers at once, worst of %d rounds", callers, rounds), value: float64(most), limit: 1, exactly: true},
-		{name: fmt.Sprintf("%d callers of an expired token, less one renewal, over as many bare reads", callers), value: median(ratios), limit: 1.5, unit: "x", known: 4},
+		{name: fmt.Sprintf("%d callers of an expired token, less one renewal, over as many bare reads", callers), value: median(ratios), limit: 1.5, unit: "x"},
 	}, nil
 }
 

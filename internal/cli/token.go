@@ -49,10 +49,8 @@ hands it over on standard input instead.
 			if err != nil {
 				return err
 			}
-			s, err := m.Settled(cmd.Context(), choice.Name)
-			if err == nil && !s.Fresh(a.Now(), minTTL) {
-				s, err = m.Renew(a.interruptible(cmd), s)
-			}
+			m.Interruptible = a.Interruptible // not before a renewal: to listen for signals starts threads
+			s, err := m.Token(cmd.Context(), choice.Name, minTTL)
 			if err != nil {
 				return a.noSession(err, choice)
 			}

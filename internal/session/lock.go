@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
+	"github.com/keyfob/keyfob/internal/flock"
 )
 
 const (
@@ -18,11 +18,11 @@ const (
 )
 
 // profileLock is the right to change one profile's session. The kernel frees it when its holder
-// dies. The note beside it tells who the holder is, and how a renewal failed; it is never locked
-// itself, for on Windows a locked file cannot be read.
+// dies. The note beside it is never locked itself, for on Windows a locked file cannot be read.
 type profileLock struct {
 	profile string
-	flock   *flock.Flock
+	path    string
+	file    *flock.File
 }
 
 func (m *Manager) lockOf(profile string) (*profileLock, error) {
@@ -33,26 +33,42 @@ func (m *Manager) lockAt(profile, name string) (*profileLock, error) {
 	if m.StateDir == "" {
 		return nil, &Error{Kind: Unlocked, Profile: profile, Err: errors.New("there is no directory for it: HOME is not set")}
 	}
-	path := filepath.Join(m.StateDir, "locks", name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	l := &profileLock{profile: profile, path: m.lockPath(name)}
+	err := os.MkdirAll(filepath.Dir(l.path), 0o700)
+	if err == nil {
+		l.file, err = flock.Open(l.path)
+	}
+	if err != nil {
 		return nil, &Error{Kind: Unlocked, Profile: profile, Err: err}
 	}
-	return &profileLock{profile, flock.New(path, flock.SetPermissions(0o600))}, nil
+	return l, nil
 }
 
-func (m *Manager) lockPath(profile string) string {
-	return filepath.Join(m.StateDir, "locks", profile+".lock")
-}
+func (m *Manager) lockPath(name string) string { return filepath.Join(m.StateDir, "locks", name) }
 
 // lock waits for its turn.
 func (l *profileLock) lock(ctx context.Context) error {
 	wait, stop := context.WithTimeout(ctx, lockPatience)
 	defer stop()
-	_, err := l.flock.TryLockContext(wait, lockPoll)
+	err := l.poll(wait, lockPoll)
 	if err == nil {
-		l.leave(note{})
+		l.leave(l.note()) // with our own PID
 	}
 	return l.outcome(ctx, wait, err)
+}
+
+func (l *profileLock) poll(ctx context.Context, every time.Duration) error {
+	for {
+		got, err := l.file.Try()
+		if got || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(every):
+		}
+	}
 }
 
 // wait returns when the holder is done. Many may wait at once, so they sleep in the kernel; if the
@@ -62,8 +78,11 @@ func (l *profileLock) wait(ctx context.Context) error {
 	defer stop()
 	done := make(chan error, 1)
 	go func() {
-		mine := flock.New(l.flock.Path(), flock.SetPermissions(0o600))
-		done <- errors.Join(mine.RLock(), mine.Close())
+		mine, err := flock.Open(l.path)
+		if err == nil {
+			err = errors.Join(mine.Wait(), mine.Close())
+		}
+		done <- err
 	}()
 	select {
 	case err := <-done:
@@ -75,7 +94,7 @@ func (l *profileLock) wait(ctx context.Context) error {
 
 // try takes the lock if nobody holds it.
 func (l *profileLock) try() (bool, error) {
-	got, err := l.flock.TryLock()
+	got, err := l.file.Try()
 	if err != nil {
 		return false, &Error{Kind: Unlocked, Profile: l.profile, Err: err}
 	}
@@ -94,22 +113,39 @@ func (l *profileLock) outcome(ctx, wait context.Context, err error) error {
 	return &Error{Kind: Unlocked, Profile: l.profile, Err: err}
 }
 
-// note is what a holder leaves for those who wait. Nobody's token depends on it.
+// note is what a holder leaves for those who come: who it is, what it last knew of the session,
+// and how a renewal failed. It spares others a wait or a read; nobody's token depends on it.
 type note struct {
-	PID     int       `json:"pid"`
-	Expired bool      `json:"expired,omitempty"` // the holder renews, and what the store has serves nobody
-	Failed  time.Time `json:"failed,omitzero"`   // when an outage kept the holder from renewing
-	Why     string    `json:"why,omitempty"`
+	PID      int       `json:"pid"`
+	Received time.Time `json:"received,omitzero"` // of the access token that the store has
+	Expires  time.Time `json:"expires,omitzero"`
+	Failed   time.Time `json:"failed,omitzero"` // when an outage kept the holder from renewing
+	Why      string    `json:"why,omitempty"`
+}
+
+func noteOf(s Session) note { return note{Received: s.Received, Expires: s.Expires} }
+
+// session is what the note tells of a session.
+func (n note) session(profile string) Session {
+	return Session{Profile: profile, Received: n.Received, Expires: n.Expires}
 }
 
 func (l *profileLock) leave(n note) {
 	n.PID = os.Getpid()
 	if data, err := json.Marshal(n); err == nil {
-		_ = os.WriteFile(l.flock.Path()+".note", data, 0o600)
+		_ = os.WriteFile(l.path+".note", data, 0o600)
 	}
 }
 
-func (l *profileLock) note() note { return readNote(l.flock.Path()) }
+func (l *profileLock) note() note { return readNote(l.path) }
+
+// noted gives the note on a profile's session without opening the lock.
+func (m *Manager) noted(profile string) note {
+	if m.StateDir == "" {
+		return note{}
+	}
+	return readNote(m.lockPath(profile + ".lock"))
+}
 
 func readNote(path string) (n note) {
 	if data, err := os.ReadFile(path + ".note"); err == nil {
@@ -126,4 +162,4 @@ func (l *profileLock) holder() string {
 }
 
 // unlock gives the lock back; the kernel would too.
-func (l *profileLock) unlock() { _ = l.flock.Unlock() }
+func (l *profileLock) unlock() { _ = l.file.Close() }

@@ -55,10 +55,11 @@ func (m *Manager) prove(ctx context.Context, profile string) error {
 	if err != nil {
 		return err
 	}
-	if err := lock.lock(ctx); err != nil {
+	err = lock.lock(ctx)
+	lock.unlock()
+	if err != nil {
 		return err
 	}
-	lock.unlock()
 	return store.Prove(ctx, m.Store)
 }
 
@@ -164,6 +165,7 @@ func (m *Manager) adopt(ctx context.Context, plan Plan, s Session) (Session, err
 	if err := m.save(ctx, s); err != nil {
 		return s, err
 	}
+	lock.leave(noteOf(s))
 	if err := m.hold(plan.Profile); err != nil {
 		m.Warn(err.Error())
 	}

@@ -28,6 +28,7 @@ func (m *Manager) Logout(ctx context.Context, profile string, local bool) (Outco
 	if err := lock.lock(ctx); err != nil {
 		return Outcome{}, err
 	}
+	lock.leave(note{})
 	s, err := m.Load(ctx, profile)
 	e, _ := errors.AsType[*Error](err)
 	switch {

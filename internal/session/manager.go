@@ -11,7 +11,7 @@ import (
 )
 
 // Manager looks after the sessions of all profiles. Its fields are all needed,
-// but for StoreName.
+// but for StoreName and Interruptible.
 type Manager struct {
 	Store     store.Store
 	StoreName string // by which the store is opened again; empty: Keyring
@@ -19,6 +19,9 @@ type Manager struct {
 	HTTP      *http.Client
 	Now       func() time.Time
 	Warn      func(string) // tells a person of something that did not stop the work
+
+	// Interruptible gives the context of a renewal, for callers whose own does not end at a signal.
+	Interruptible func(context.Context) context.Context
 }
 
 // Load gives a profile's session as it is stored, whatever its state.

@@ -16,44 +16,33 @@ const grace = 2 * time.Second
 // A token that is fresh costs one read of the store and nothing else. If the provider cannot be
 // reached, a token that has not expired yet is given with a warning.
 func (m *Manager) Token(ctx context.Context, profile string, minTTL time.Duration) (Session, error) {
-	s, err := m.Settled(ctx, profile)
+	s, err := m.settled(ctx, profile)
 	if err != nil || s.Fresh(m.Now(), minTTL) {
 		return s, err
 	}
-	return m.Renew(ctx, s)
-}
-
-// Settled is Current for those who want a token: if somebody renews an expired one just now, it
-// waits for what comes of that, instead of reading the old one first. A token that is valid is
-// never waited for.
-func (m *Manager) Settled(ctx context.Context, profile string) (Session, error) {
-	path := m.lockPath(profile)
-	if !readNote(path).Expired {
-		return m.Current(ctx, profile)
-	}
-	began := m.Now()
-	lock, err := m.lockOf(profile)
-	if err != nil {
-		return Session{}, err
-	}
-	if err := lock.wait(ctx); err != nil {
-		return Session{}, err
-	}
-	s, err := m.Current(ctx, profile)
-	if n := readNote(path); err == nil && n.Failed.After(began) && !s.Fresh(m.Now(), 0) {
-		return s, n.outage()
-	}
-	return s, err
-}
-
-// Renew gives the session that follows a stale one, as Token does.
-func (m *Manager) Renew(ctx context.Context, s Session) (Session, error) {
 	renewed, err := m.renew(ctx, s)
 	if err != nil && outage(err) && ctx.Err() == nil && s.Fresh(m.Now(), 0) {
 		m.Warn(err.Error() + "; the token that is at hand is valid until " + day(s.Expires))
 		return s, nil
 	}
 	return renewed, err
+}
+
+// settled is Current for those who want a token. If the token has expired, as the lock's note tells,
+// it has it renewed first: of many callers, none but the one who renews reads what serves nobody.
+// The note may be wrong. Then the token is still valid, and nothing may keep it from the caller.
+func (m *Manager) settled(ctx context.Context, profile string) (Session, error) {
+	expired := m.noted(profile).session(profile)
+	if expired.Received.IsZero() || expired.Fresh(m.Now(), 0) {
+		return m.Current(ctx, profile)
+	}
+	s, err := m.renew(ctx, expired)
+	if err != nil && outage(err) && ctx.Err() == nil {
+		if s, e := m.Current(ctx, profile); e == nil && s.Fresh(m.Now(), 0) {
+			return s, nil
+		}
+	}
+	return s, err
 }
 
 // outage tells errors that say nothing about the session from those that do.
@@ -70,12 +59,13 @@ func outage(err error) bool {
 // Refresh renews a session now, or only if less than minTTL is left when minTTL is positive. It
 // tells whether the session was renewed since the call, by this process or by another.
 func (m *Manager) Refresh(ctx context.Context, profile string, minTTL time.Duration) (Session, bool, error) {
-	s, err := m.Settled(ctx, profile)
+	began := m.Now()
+	s, err := m.settled(ctx, profile)
 	if err != nil {
 		return s, false, err
 	}
-	if minTTL > 0 && s.Fresh(m.Now(), minTTL) {
-		return s, false, nil
+	if renewed := !s.Received.Before(began); renewed || minTTL > 0 && s.Fresh(m.Now(), minTTL) {
+		return s, renewed, nil
 	}
 	s, err = m.renew(ctx, s)
 	return s, err == nil, err
@@ -105,21 +95,21 @@ func (m *Manager) Identity(ctx context.Context, profile string) (Session, oauth.
 // looks fresh: with clocks apart, each process in turn would renew again.
 // An outage that the holder met meanwhile is everybody's: the provider is not asked by each in turn.
 func (m *Manager) renew(ctx context.Context, stale Session) (Session, error) {
+	if m.Interruptible != nil {
+		ctx = m.Interruptible(ctx)
+	}
 	lock, err := m.lockOf(stale.Profile)
 	if err != nil {
 		return Session{}, err
 	}
 	defer lock.unlock()
-	began := m.Now()
-	for {
+	for began := m.Now(); ; { // once more if the holder did something else
 		mine, err := lock.try()
+		if err == nil && !mine {
+			err = lock.wait(ctx)
+		}
 		if err != nil {
 			return Session{}, err
-		}
-		if !mine {
-			if err := lock.wait(ctx); err != nil {
-				return Session{}, err
-			}
 		}
 		if n := lock.note(); n.Failed.After(began) {
 			return stale, n.outage()
@@ -128,30 +118,39 @@ func (m *Manager) renew(ctx context.Context, stale Session) (Session, error) {
 			return m.renewMine(ctx, lock, stale)
 		}
 		s, err := m.Current(ctx, stale.Profile)
-		if err != nil || s.Access != stale.Access {
+		if err != nil || !s.sameToken(stale) {
 			return s, err
 		}
-		lock.unlock() // the holder did something else
+		if s.Refresh.Empty() {
+			return s, expired(s)
+		}
 	}
 }
 
 // renewMine is renew for whoever holds the lock. The note comes first: the sooner it is there, the
 // fewer read what they cannot use.
 func (m *Manager) renewMine(ctx context.Context, lock *profileLock, stale Session) (Session, error) {
-	lock.leave(note{Expired: !stale.Fresh(m.Now(), 0)})
+	lock.leave(noteOf(stale))
 	s, err := m.Current(ctx, stale.Profile)
-	if err == nil && s.Access == stale.Access {
+	if err == nil && s.sameToken(stale) {
 		s, err = m.renewLocked(ctx, s)
 	}
-	lock.leave(m.outageNote(err))
+	lock.leave(m.after(s, err))
 	return s, err
 }
 
 func (n note) outage() error { return &oauth.Error{Kind: oauth.Temporary, Message: n.Why} }
 
-func (m *Manager) outageNote(err error) note {
+// after gives the note to leave after a renewal. Of a session that cannot be renewed there is
+// nothing to say: nobody need wait for it.
+func (m *Manager) after(s Session, err error) note {
+	if err == nil {
+		return noteOf(s)
+	}
 	if e, ok := errors.AsType[*oauth.Error](err); ok && e.Kind == oauth.Temporary {
-		return note{Failed: m.Now(), Why: e.Error()}
+		n := noteOf(s)
+		n.Failed, n.Why = m.Now(), e.Error()
+		return n
 	}
 	return note{}
 }
@@ -160,7 +159,7 @@ func (m *Manager) outageNote(err error) note {
 // can be written before a token is spent, and tells the next process if this one is killed.
 func (m *Manager) renewLocked(ctx context.Context, s Session) (Session, error) {
 	if s.Refresh.Empty() {
-		return s, &Error{Kind: Expired, Profile: s.Profile, Had: s.Account(), Since: s.Expires}
+		return s, expired(s)
 	}
 	interrupted := s.Renewing
 	s.Renewing = m.Now()
@@ -187,6 +186,10 @@ func (m *Manager) renewLocked(ctx context.Context, s Session) (Session, error) {
 		return s, &Error{Kind: Unsaved, Profile: s.Profile, Err: err}
 	}
 	return s, nil
+}
+
+func expired(s Session) error {
+	return &Error{Kind: Expired, Profile: s.Profile, Had: s.Account(), Since: s.Expires}
 }
 
 func refused(err error) bool {

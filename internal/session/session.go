@@ -77,6 +77,15 @@ func (s Session) Account() string {
 // Google tells whether this is a login at Google, which ends grants for reasons of its own.
 func (s Session) Google() bool { return s.Issuer == "https://accounts.google.com" }
 
+// sameToken tells whether two readings of a profile have the same access token. One that is known
+// from a note alone is known by its time.
+func (s Session) sameToken(other Session) bool {
+	if other.Access.Empty() {
+		return s.Received.Equal(other.Received)
+	}
+	return s.Access == other.Access
+}
+
 func (s Session) sameAccount(other Session) bool {
 	return s.Issuer == other.Issuer && s.TokenURL == other.TokenURL && s.Subject == other.Subject
 }

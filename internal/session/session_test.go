@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -214,7 +213,7 @@ func TestAnInterruptedRenewalIsTold(t *testing.T) {
 	login := s.login()
 	s.clock.move(2 * time.Hour)
 	broken := s.another()
-	broken.Store = &failing{Store: s.Store, after: 3} // get, get, mark; then the process is gone
+	broken.Store = &failing{Store: s.Store, after: 2} // get, mark; then the process is gone
 	if _, err := broken.Token(t.Context(), "work", 0); err == nil {
 		t.Fatal("a token came out of a process that could not store it")
 	}
@@ -233,7 +232,7 @@ func TestNothingIsSpentOnAStoreThatCannotBeWritten(t *testing.T) {
 	login := s.login()
 	s.clock.move(2 * time.Hour)
 	broken := s.another()
-	broken.Store = &failing{Store: s.Store, after: 2} // the two reads
+	broken.Store = &failing{Store: s.Store, after: 1} // the read
 	if _, err := broken.Token(t.Context(), "work", 0); !errors.Is(err, errBroken) {
 		t.Fatalf("error %v", err)
 	}
@@ -278,7 +277,7 @@ func TestManyAtOnceAskOnceInAnOutage(t *testing.T) {
 	s.login()
 	s.clock.move(2 * time.Hour)
 	before := s.provider.Count(idp.Token)
-	hold, asked, waiting := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	hold, asked := make(chan struct{}), make(chan struct{})
 	s.provider.Script(idp.Token, idp.Step{Hold: hold, Status: 429, Header: map[string][]string{"Retry-After": {"86400"}}, Times: -1})
 	s.provider.Observe(func(idp.Request) { close(asked) })
 	var group sync.WaitGroup
@@ -290,18 +289,19 @@ func TestManyAtOnceAskOnceInAnOutage(t *testing.T) {
 	group.Go(func() { ask(s.another()) })
 	<-asked
 	const callers = 20
-	var looks atomic.Int32
+	var waiting sync.WaitGroup
 	for range callers {
-		m := s.another()
-		m.Now = func() time.Time { // first asked when the wait begins
-			if looks.Add(1) == callers {
-				close(waiting)
+		m, looks := s.another(), 0
+		waiting.Add(1)
+		m.Now = func() time.Time { // at the note, and when the wait begins
+			if looks++; looks == 2 {
+				waiting.Done()
 			}
 			return s.clock.now()
 		}
 		group.Go(func() { ask(m) })
 	}
-	<-waiting
+	waiting.Wait()
 	close(hold)
 	group.Wait()
 	if n := s.provider.Count(idp.Token) - before; n != 1 {

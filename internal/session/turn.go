@@ -25,29 +25,25 @@ func (m *Manager) Turn(ctx context.Context, profile string, busy func(holder str
 			err = busy(lock.holder())
 		}
 		if err == nil && !got {
-			_, err = lock.flock.TryLockContext(ctx, turnPoll)
+			err = lock.poll(ctx, turnPoll)
 		}
 		if err != nil {
-			return nil, errors.Join(err, lock.flock.Close())
+			return nil, errors.Join(err, lock.file.Close())
 		}
-		if lock.standing() {
+		if lock.file.Stands(lock.path) {
 			lock.leave(note{})
 			return lock.remove, nil
 		}
-		_ = lock.flock.Close() // its file was removed while we waited: others look at a new one
+		lock.unlock() // its file was removed while we waited: others look at a new one
+		if lock, err = m.lockAt(profile, profile+".login"); err != nil {
+			return nil, err
+		}
 	}
-}
-
-// standing tells whether the file that is locked is the one that others find.
-func (l *profileLock) standing() bool {
-	mine, err := l.flock.Stat()
-	there, missing := os.Stat(l.flock.Path())
-	return err == nil && missing == nil && os.SameFile(mine, there)
 }
 
 // remove gives the lock back, and leaves nothing where an open file can be removed.
 func (l *profileLock) remove() {
-	_ = os.Remove(l.flock.Path() + ".note")
-	_ = os.Remove(l.flock.Path())
+	_ = os.Remove(l.path + ".note")
+	_ = os.Remove(l.path)
 	l.unlock()
 }

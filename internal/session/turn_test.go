@@ -2,7 +2,6 @@ package session
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -64,29 +63,4 @@ func TestTurnIsAnothers(t *testing.T) {
 		t.Fatal(err)
 	}
 	end()
-}
-
-// Whoever waited for a file that was removed has the lock of nothing.
-func TestLockOnARemovedFile(t *testing.T) {
-	m := &Manager{StateDir: t.TempDir()}
-	lock, err := m.lockAt("work", "work.login")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := lock.try(); !got || err != nil || !lock.standing() {
-		t.Fatalf("%v, %v", got, err)
-	}
-	defer lock.unlock()
-	path := lock.flock.Path()
-	for _, change := range []func() error{
-		func() error { return os.Remove(path) },
-		func() error { return os.WriteFile(path, nil, 0o600) },
-	} {
-		if err := change(); err != nil {
-			t.Fatal(err)
-		}
-		if lock.standing() {
-			t.Error("a lock on a file that is gone counts")
-		}
-	}
 }
