@@ -16,7 +16,7 @@ const grace = 2 * time.Second
 // A token that is fresh costs one read of the store and nothing else. If the provider cannot be
 // reached, a token that has not expired yet is given with a warning.
 func (m *Manager) Token(ctx context.Context, profile string, minTTL time.Duration) (Session, error) {
-	s, err := m.settled(ctx, profile)
+	s, _, err := m.settled(ctx, profile)
 	if err != nil || s.Fresh(m.Now(), minTTL) {
 		return s, err
 	}
@@ -31,18 +31,19 @@ func (m *Manager) Token(ctx context.Context, profile string, minTTL time.Duratio
 // settled is Current for those who want a token. If the token has expired, as the lock's note tells,
 // it has it renewed first: of many callers, none but the one who renews reads what serves nobody.
 // The note may be wrong. Then the token is still valid, and nothing may keep it from the caller.
-func (m *Manager) settled(ctx context.Context, profile string) (Session, error) {
-	expired := m.noted(profile).session(profile)
-	if expired.Received.IsZero() || expired.Fresh(m.Now(), 0) {
-		return m.Current(ctx, profile)
+func (m *Manager) settled(ctx context.Context, profile string) (s Session, renewed bool, err error) {
+	began, expired := m.Now(), m.noted(profile).session(profile)
+	if expired.Received.IsZero() || expired.Fresh(began, 0) {
+		s, err = m.Current(ctx, profile)
+		return s, false, err
 	}
-	s, err := m.renew(ctx, expired)
+	s, err = m.renew(ctx, expired)
 	if err != nil && outage(err) && ctx.Err() == nil {
 		if s, e := m.Current(ctx, profile); e == nil && s.Fresh(m.Now(), 0) {
-			return s, nil
+			return s, false, nil
 		}
 	}
-	return s, err
+	return s, err == nil && !s.Received.Before(began), err
 }
 
 // outage tells errors that say nothing about the session from those that do.
@@ -59,13 +60,9 @@ func outage(err error) bool {
 // Refresh renews a session now, or only if less than minTTL is left when minTTL is positive. It
 // tells whether the session was renewed since the call, by this process or by another.
 func (m *Manager) Refresh(ctx context.Context, profile string, minTTL time.Duration) (Session, bool, error) {
-	began := m.Now()
-	s, err := m.settled(ctx, profile)
-	if err != nil {
-		return s, false, err
-	}
-	if renewed := !s.Received.Before(began); renewed || minTTL > 0 && s.Fresh(m.Now(), minTTL) {
-		return s, renewed, nil
+	s, renewed, err := m.settled(ctx, profile)
+	if err != nil || renewed || minTTL > 0 && s.Fresh(m.Now(), minTTL) {
+		return s, renewed, err
 	}
 	s, err = m.renew(ctx, s)
 	return s, err == nil, err
