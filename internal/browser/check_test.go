@@ -6,26 +6,23 @@ import (
 	"testing"
 )
 
-// hostile are addresses that no program may see. The names of the groups say what they try.
+// hostile are addresses that no program may see. The names of the groups say what they try; more
+// of them are in internal/weburl.
 func hostile() map[string][]string {
 	return map[string][]string{
-		"B-092 other schemes": {
-			"file:///etc/passwd", "javascript:alert(1)", "data:text/html,x", "ftp://x.example/", "ms-settings:", "vbscript:x", "about:blank",
-			"ssh://x.example", "HTTPS:x.example", "view-source:https://x.example", "search-ms:query=x", "https", "x.example",
-		},
-		"B-092 relative":     {"", "/authorize", "//host/authorize", "authorize?x=1", "?x=1", "#x", "https:/x.example/", "https:x"},
-		"B-092 no host":      {"https://", "https:///x", "https://:443/x", "https://?x", "https://-x.example/", "https://.example/"},
-		"B-092 userinfo":     {"https://a@b.example/", "https://a:b@c.example/", "https://@b.example/", "https://a%40b@c.example"},
-		"B-092 ports":        {"https://x.example:99999/", "https://x.example:0/", "https://x.example:/", "https://x.example:-1/", "https://x.example:a/", "https://x.example:443:443/"},
-		"B-092 control":      {"https://x.example/\x00", "https://x.example/\r\nx", "https://x.example/\x1b[2J", "https://x.example/\x7f", "\thttps://x.example/", "https://x.example/%0acalc", "https://x.example/?a=%00", "https://x.example/%1B", "https://x.example/?%7f", "https://x.example/#%0d"},
-		"V4 shells":          {"https://x.example/$(calc)", "https://x.example/?a=`calc`", "https://x.example/\"&calc&\"", "https://x.example/'calc'", "https://x.example/|calc", "https://x.example/a^b", "https://x.example/{a}", "https://x.example/<a>", "$(calc)", "https://$(calc).example/"},
-		"V4 options":         {"-url https://x.example", "--new-window", "-https://x.example/", "%s", "%5C%5Cx"},
-		"V4 Windows":         {`C:\..\calc.exe`, `\\unc\x`, `https:\\x.example`, `https://x.example\@y.example/`, "C:/Windows/System32/calc.exe"},
-		"V6 spaces":          {"https://x.example/a b", "https://x.example/?scope=a b", " https://x.example/", "https://x.example/ ", "https://x.exa mple/"},
-		"odd encodings":      {"https://x.example/%", "https://x.example/?a=%zz", "https://x.example/%4", "https://x.example/?%+1", "https://x%2eexample/", "https://x.example/\xff", "https://x.example/?a=\u202e", "https://bücher.example/"},
-		"http elsewhere":     {"http://x.example/", "http://localhost.evil.example/", "http://127.0.0.1.nip.io/", "http://10.0.0.1/", "http://[2001:db8::1]/", "http://0.0.0.0/", "http://localhost./", "http://2130706433/"},
-		"odd IPv6 addresses": {"https://[::1", "https://[::1%25eth0]/", "https://[x]/", "https://[127.0.0.1]/", "https://::1/", "https://[]/"},
-		"too long":           {"https://x.example/" + strings.Repeat("x", maxAddress), "https://x.example/?" + strings.Repeat("+", maxAddress/2)},
+		"B-092 other schemes": {"file:///etc/passwd", "javascript:alert(1)", "ms-settings:", "HTTPS:x.example", "view-source:https://x.example", "x.example", ""},
+		"B-092 no host":       {"https://", "https:///x", "https://-x.example/"},
+		"B-092 userinfo":      {"https://a:b@c.example/"},
+		"B-092 ports":         {"https://x.example:99999/", "https://x.example:/"},
+		"B-092 control":       {"https://x.example/\x00", "https://x.example/\r\nx", "https://x.example/\x1b[2J", "https://x.example/%0acalc", "https://x.example/?a=%00", "https://x.example/#%0d"},
+		"V4 shells":           {"https://x.example/$(calc)", "https://x.example/?$(calc)", "https://x.example/#$(calc)", "https://x.example/?a=`calc`", "https://x.example/\"&calc&\"", "https://x.example/'calc'", "https://x.example/|calc", "$(calc)", "https://$(calc).example/"},
+		"V4 options":          {"-url https://x.example", "--new-window", "-https://x.example/", "%s", "%5C%5Cx"},
+		"V4 Windows":          {`C:\..\calc.exe`, `\\unc\x`, `https://x.example\@y.example/`},
+		"V6 spaces":           {"https://x.example/a b", " https://x.example/", "https://x.example/ "},
+		"odd encodings":       {"https://x.example/?a=%zz", "https://x%2eexample/", "https://x.example/\xff", "https://x.example/?a=\u202e"},
+		"http elsewhere":      {"http://x.example/", "http://localhost.evil.example/", "http://[::ffff:127.0.0.1]/"},
+		"odd IPv6 addresses":  {"https://[::1", "https://[::1%25eth0]/", "https://::1/"},
+		"too long":            {"https://x.example/" + strings.Repeat("x", maxAddress), "https://x.example/?" + strings.Repeat("+", maxAddress/2)},
 	}
 }
 

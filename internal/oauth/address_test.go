@@ -5,6 +5,8 @@ import (
 	"testing"
 )
 
+// What an address must be is tested in internal/weburl; here, that it is asked, and what an endpoint
+// must be.
 func TestEndpointFlaw(t *testing.T) {
 	const public, local = "https://id.example.com", "http://127.0.0.1:4711/x"
 	for _, test := range []struct{ name, address, issuer, want string }{
@@ -13,63 +15,30 @@ func TestEndpointFlaw(t *testing.T) {
 		{"query", "https://x.example/authorize?tenant=1", public, ""},
 		{"port", "https://x.example:8443/token", public, ""},
 		{"public IP address", "https://192.0.2.1/token", public, ""},
-		{"scheme in capitals", "HTTPS://x.example/token", public, ""},
 		{"local", "http://127.0.0.1:4711/token", local, ""},
 		{"local, other name", "http://localhost:4711/token", local, ""},
-		{"local, in capitals", "http://LOCALHOST:4711/token", local, ""},
 		{"local, IPv6", "http://[::1]:4711/token", local, ""},
 
 		{"B-090 http", "http://x.example/token", public, "insecure"},
 		{"B-090 http from a local issuer", "http://x.example/token", local, "insecure"},
 		{"B-090 http to here from a public issuer", "http://localhost/token", public, "insecure"},
-		{"B-090 name that begins like localhost", "http://localhost.evil.example/token", local, "insecure"},
 
 		{"B-092 script", "javascript:alert(1)", public, "unusable"},
-		{"B-092 file", "file:///etc/passwd", public, "unusable"},
-		{"B-092 other scheme", "ssh://x.example/", public, "unusable"},
 		{"B-092 relative", "/token", public, "unusable"},
-		{"B-092 no scheme", "//x.example/token", public, "unusable"},
 		{"B-092 no host", "https:///token", public, "unusable"},
-		{"B-092 opaque", "https:token", public, "unusable"},
 		{"B-092 user name", "https://ada@x.example/token", public, "unusable"},
-		{"B-092 user name that looks like the host", "https://id.example.com:x@evil.example/token", public, "unusable"},
 		{"B-092 control character", "https://x.example/\x07", public, "unusable"},
-		{"B-092 line break", "https://x.example/\n", public, "unusable"},
-		{"B-092 space", "https://x.example/a b", public, "unusable"},
-		{"B-092 quote", `https://x.example/"`, public, "unusable"},
-		{"B-092 backtick", "https://x.example/`id`", public, "unusable"},
-		{"B-092 backslash", `https://x.example\@evil.example/`, public, "unusable"},
 		{"B-092 pipe", "https://x.example/|calc", public, "unusable"},
 		{"B-092 fragment", "https://x.example/#x", public, "unusable"},
-		{"B-092 port too big", "https://x.example:99999/", public, "unusable"},
-		{"B-092 port 0", "https://x.example:0/", public, "unusable"},
-		{"B-092 empty port", "https://x.example:/", public, "unusable"},
-		{"B-092 letters as port", "https://x.example:http/", public, "unusable"},
 		{"B-092 not ASCII", "https://bücher.example/", public, "unusable"},
-		{"B-092 not ASCII, escaped", "https://b%C3%BCcher.example/", public, "unusable"},
-		{"B-092 zone", "https://[fe80::1%25eth0]/", public, "unusable"},
-		{"B-092 dots", "https://x..example/", public, "unusable"},
-		{"B-092 dot at the end", "https://localhost./", public, "unusable"},
-		{"B-092 shortened IP address", "https://127.1/", public, "unusable"},
-		{"B-092 hexadecimal IP address", "https://0x7f000001/", public, "unusable"},
-		{"B-092 decimal IP address", "https://2130706433/", public, "unusable"},
 		{"B-092 empty", "", public, "unusable"},
 
 		{"B-093 metadata service", "https://169.254.169.254/token", public, "suspicious"},
 		{"B-093 private 10", "https://10.1.2.3/token", public, "suspicious"},
-		{"B-093 private 172", "https://172.31.0.1/token", public, "suspicious"},
-		{"B-093 private 192", "https://192.168.1.1:8443/token", public, "suspicious"},
-		{"B-093 shared", "https://100.64.0.1/token", public, "suspicious"},
 		{"B-093 loopback", "https://127.0.0.1/token", public, "suspicious"},
 		{"B-093 loopback by name", "https://localhost/token", public, "suspicious"},
 		{"B-093 loopback by longer name", "https://x.LOCALHOST/token", public, "suspicious"},
-		{"B-093 nothing", "https://0.0.0.0/token", public, "suspicious"},
-		{"B-093 loopback, IPv6", "https://[::1]/token", public, "suspicious"},
 		{"B-093 mapped", "https://[::ffff:10.0.0.1]/token", public, "suspicious"},
-		{"B-093 mapped and shared", "https://[::ffff:100.64.0.1]/token", public, "suspicious"},
-		{"B-093 unique local", "https://[fd00::1]/token", public, "suspicious"},
-		{"B-093 link local", "https://[fe80::1]/token", public, "suspicious"},
-		{"B-093 multicast", "https://224.0.0.1/token", public, "suspicious"},
 		{"B-093 private from a private issuer", "https://10.1.2.3/token", "https://localhost", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/keyfob/keyfob/internal/idp"
 	"github.com/keyfob/keyfob/internal/idp/idptest"
 	"github.com/keyfob/keyfob/internal/secret"
+	"github.com/keyfob/keyfob/internal/weburl"
 )
 
 // bubble is the identity provider without a socket, at the time of a synctest bubble.
@@ -203,8 +204,8 @@ func FuzzDeviceCode(f *testing.F) {
 			checkFuzzed(t, c.deviceError(err))
 			return
 		}
-		u := parseAddress(code.Address)
-		if u == nil || u.Scheme != "https" || code.User == "" || len([]rune(code.User)) > 64 || code.Secret.Empty() {
+		u, err := weburl.Parse(code.Address)
+		if err != nil || u.Scheme != "https" || code.User == "" || len([]rune(code.User)) > 64 || code.Secret.Empty() {
 			t.Errorf("taken: %+v", code)
 		}
 		if life := code.Expires.Sub(now); life <= 0 || life > time.Hour || code.Interval < time.Second || code.Interval > 5*time.Minute {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/keyfob/keyfob/internal/secret"
+	"github.com/keyfob/keyfob/internal/weburl"
 )
 
 // Server is what is known of an authorization server: from discovery, or told by the person.
@@ -73,8 +74,8 @@ func discover(ctx context.Context, client *http.Client, issuer string) (Server, 
 // wellKnown: OpenID Connect puts the well-known part behind the issuer's path (Discovery, 4.1),
 // RFC 8414 (3.1) before it.
 func wellKnown(issuer string) ([]string, error) {
-	u := parseAddress(issuer)
-	if u == nil || strings.Contains(issuer, "?") || u.Scheme == "http" && !onLoopback(u) {
+	u, err := weburl.Parse(issuer)
+	if err != nil || strings.ContainsAny(issuer, "?#") {
 		return nil, &Error{Kind: Unusable, Message: "the issuer must be an https address without a query"}
 	}
 	path := strings.TrimSuffix(u.EscapedPath(), "/")

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/keyfob/keyfob/internal/weburl"
 )
 
 // Source is the kind of place that a value comes from.
@@ -249,13 +251,13 @@ func (p *Profile) checkPrivate(merged Settings) error {
 	if home == "" {
 		home = p.AuthURL
 	}
-	if p.AllowPrivateEndpoints || private(home) {
+	if u, _ := weburl.Parse(home); p.AllowPrivateEndpoints || weburl.Private(u) {
 		return nil
 	}
 	for _, e := range endpoints() {
-		if address := *e.of(p); address != "" && private(address) {
+		if u, _ := weburl.Parse(*e.of(p)); weburl.Private(u) {
 			return kinded{ErrUntrusted, merged.values[e.key].origin.blame(e.key, fmt.Errorf(
-				"suspicious address: %s is private, but the server is public; if that is meant, give --allow-private-endpoints", hostOf(address)))}
+				"suspicious address: %s is private, but the server is public; if that is meant, give --allow-private-endpoints", u.Host))}
 		}
 	}
 	return nil
