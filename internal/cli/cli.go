@@ -169,7 +169,8 @@ func (a *app) interruptible(cmd *cobra.Command) context.Context {
 
 // choose gives the name of the profile that the command is about.
 func (a *app) choose() (profile.Choice, error) {
-	return profile.Choose(a.option, a.Getenv, a.Dir, a.ConfigDir)
+	choice, err := profile.Choose(a.option, a.Getenv, a.Dir, a.ConfigDir)
+	return choice, config(err)
 }
 
 func (a *app) profiles() profile.Files { return profile.Files{Dir: a.ConfigDir} }

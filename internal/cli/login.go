@@ -107,7 +107,7 @@ func (a *app) login(ctx context.Context, f *pflag.FlagSet, o loginOptions) error
 	a.device = o.device
 	choice, err := a.choose()
 	if err != nil {
-		return config(err)
+		return err
 	}
 	options := changed(f)
 	if err := storeOption(options, o.identity); err != nil {

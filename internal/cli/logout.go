@@ -67,7 +67,7 @@ func (a *app) logout(ctx context.Context, name string, local bool) (session.Outc
 func (a *app) unknownChoice() error {
 	choice, err := a.choose()
 	if err != nil {
-		return config(err)
+		return err
 	}
 	return a.unknown(choice)
 }
@@ -75,7 +75,7 @@ func (a *app) unknownChoice() error {
 func (a *app) logoutNames(all bool) ([]string, error) {
 	if !all {
 		choice, err := a.choose()
-		return []string{choice.Name}, config(err)
+		return []string{choice.Name}, err
 	}
 	return a.everyProfile()
 }

@@ -149,7 +149,7 @@ type setting struct {
 func (a *app) listProfiles(ctx context.Context) error {
 	choice, err := a.choose()
 	if err != nil {
-		return config(err)
+		return err
 	}
 	names, err := a.everyProfile()
 	if err != nil {

@@ -115,7 +115,7 @@ func (a *app) storeLockCommand() *cobra.Command {
 func (a *app) sealedFile() (*store.File, error) {
 	choice, err := a.choose()
 	if err != nil {
-		return nil, config(err)
+		return nil, err
 	}
 	if err := a.useStore(choice.Name); err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (a *app) sealedFile() (*store.File, error) {
 func (a *app) moveStore(ctx context.Context, to string) error {
 	choice, err := a.choose()
 	if err != nil {
-		return config(err)
+		return err
 	}
 	if to == "" {
 		return usage("--to: keyring, file or helper:NAME was expected").try("keyfob store move --help")

@@ -27,7 +27,7 @@ at the login, and asks nobody.
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			choice, err := a.choose()
 			if err != nil {
-				return config(err)
+				return err
 			}
 			m, err := a.managerFor(choice.Name)
 			if err != nil {
