@@ -191,6 +191,16 @@ func (a *app) managerFor(name string) (*session.Manager, error) {
 	return a.manager(), nil
 }
 
+// chosen gives the profile that the command is about, and a manager over its store.
+func (a *app) chosen() (profile.Choice, *session.Manager, error) {
+	choice, err := a.choose()
+	if err != nil {
+		return profile.Choice{}, nil, err
+	}
+	m, err := a.managerFor(choice.Name)
+	return choice, m, err
+}
+
 func (a *app) trace() oauth.Trace {
 	if !a.verbose {
 		return nil

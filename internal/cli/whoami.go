@@ -25,11 +25,7 @@ at the login, and asks nobody.
   keyfob whoami --json | jq -r .email`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			choice, err := a.choose()
-			if err != nil {
-				return err
-			}
-			m, err := a.managerFor(choice.Name)
+			choice, m, err := a.chosen()
 			if err != nil {
 				return err
 			}
