@@ -41,11 +41,7 @@ hands it over on standard input instead.
 			if !slices.Contains(tokenFormats(), format) {
 				return usage("--format %.40q: there is %s", format, strings.Join(tokenFormats(), ", "))
 			}
-			choice, err := a.choose()
-			if err != nil {
-				return config(err)
-			}
-			m, err := a.managerFor(choice.Name)
+			choice, m, err := a.chosen()
 			if err != nil {
 				return err
 			}
@@ -115,11 +111,7 @@ its answer.
 			if minTTL < 0 {
 				return negative(minTTL)
 			}
-			choice, err := a.choose()
-			if err != nil {
-				return config(err)
-			}
-			m, err := a.managerFor(choice.Name)
+			choice, m, err := a.chosen()
 			if err != nil {
 				return err
 			}
