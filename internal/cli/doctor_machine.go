@@ -112,7 +112,7 @@ func (e *examination) portCheck(ctx context.Context, r loopback.Redirect) findin
 		}
 	}
 	err := errors.Join(errs...)
-	if _, taken := errors.AsType[*loopback.PortTakenError](err); taken && r.AnyPort {
+	if is[*loopback.PortTakenError](err) && r.AnyPort {
 		return odd("port", "", "%s; a login takes another one", line(err))
 	}
 	return e.bad("port", err)
@@ -156,7 +156,7 @@ func (e *examination) leadsHere(ctx context.Context, r loopback.Redirect) findin
 	start := e.Now()
 	server, err := loopback.Listen(ctx, r, loopback.Expect{State: secret.New(rand.Text() + rand.Text())}, func(string) {})
 	took := e.Now().Sub(start)
-	if _, taken := errors.AsType[*loopback.PortTakenError](err); taken {
+	if is[*loopback.PortTakenError](err) {
 		return odd("redirect", "", "cannot be tried while the port is taken")
 	}
 	if err != nil {

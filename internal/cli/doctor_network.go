@@ -46,7 +46,7 @@ func (e *examination) reachHint(address string, err error) string {
 
 // unknownAuthority is the hint for networks that put their own certificates in the place of the servers'.
 func unknownAuthority(err error) string {
-	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown {
+	if is[x509.UnknownAuthorityError](err) {
 		return "KEYFOB_CA_FILE=/FILE keyfob doctor, with the certificate of your organisation's authority"
 	}
 	return ""

@@ -90,7 +90,7 @@ func (a *app) fail(err error) int {
 	if e, ok := errors.AsType[*toldError](err); ok {
 		return e.status
 	}
-	if _, told := errors.AsType[*session.Error](err); errors.Is(err, context.Canceled) && !told {
+	if errors.Is(err, context.Canceled) && !is[*session.Error](err) {
 		a.say("keyfob: cancelled%s", a.untouched)
 		return exitCancelled
 	}
@@ -119,19 +119,12 @@ func kindOf(code int) string { return Exits()[code].Kind }
 // exitOf sorts an error. The first that fits decides; the order puts what a person must know
 // before what follows from it.
 func exitOf(err error) int {
-	if _, ok := errors.AsType[*usageError](err); ok {
+	switch {
+	case is[*usageError](err), is[*unknownProfileError](err):
 		return exitUsage
-	}
-	if _, ok := errors.AsType[*unknownProfileError](err); ok {
-		return exitUsage
-	}
-	if _, ok := errors.AsType[*missingScopesError](err); ok {
+	case is[*missingScopesError](err), is[*nobodyError](err):
 		return exitLogin
-	}
-	if _, ok := errors.AsType[*nobodyError](err); ok {
-		return exitLogin
-	}
-	if _, ok := errors.AsType[*busyError](err); ok {
+	case is[*busyError](err):
 		return exitLocal
 	}
 	if e, ok := errors.AsType[*session.Error](err); ok {
@@ -149,16 +142,19 @@ func exitOf(err error) int {
 	if code, ok := profileExit(err); ok {
 		return code
 	}
-	if _, ok := errors.AsType[*fs.PathError](err); ok {
+	switch {
+	case is[*fs.PathError](err), errors.Is(err, errNoInput):
 		return exitLocal
-	}
-	if errors.Is(err, errNoInput) {
-		return exitLocal
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	case errors.Is(err, context.DeadlineExceeded):
 		return exitTimeout
 	}
 	return exitInternal
+}
+
+// is tells whether an error is of a type, or wraps one that is.
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }
 
 func sessionExit(k session.Kind) int {
@@ -204,16 +200,10 @@ func oauthExit(k oauth.Kind) int {
 }
 
 func loopbackExit(err error) (int, bool) {
-	if _, ok := errors.AsType[*loopback.PortTakenError](err); ok {
+	switch {
+	case is[*loopback.PortTakenError](err), is[*loopback.MisledError](err):
 		return exitLocal, true
-	}
-	if _, ok := errors.AsType[*loopback.MisledError](err); ok {
-		return exitLocal, true
-	}
-	if _, ok := errors.AsType[*loopback.IssuerError](err); ok {
-		return exitProtocol, true
-	}
-	if _, ok := errors.AsType[*loopback.MalformedError](err); ok {
+	case is[*loopback.IssuerError](err), is[*loopback.MalformedError](err):
 		return exitProtocol, true
 	}
 	for _, final := range []error{loopback.ErrForeign, loopback.ErrContradictory, loopback.ErrEmpty, loopback.ErrIssuerMissing, loopback.ErrImplicit} {

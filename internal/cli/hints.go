@@ -20,13 +20,13 @@ func (a *app) hint(err error) string {
 	if e, ok := errors.AsType[*usageError](err); ok {
 		return e.hint
 	}
-	if _, ok := errors.AsType[*unknownProfileError](err); ok {
+	if is[*unknownProfileError](err) {
 		return "keyfob profiles; or make it: " + a.command("login") + " --client FILE"
 	}
-	if _, ok := errors.AsType[*busyError](err); ok {
+	if is[*busyError](err) {
 		return "finish that login, or end that process"
 	}
-	if _, ok := errors.AsType[*nobodyError](err); ok {
+	if is[*nobodyError](err) {
 		return "type " + a.command("login") + " in a terminal; or in two steps: " + a.command("login") + " --no-wait"
 	}
 	if e, ok := errors.AsType[*missingScopesError](err); ok {
@@ -41,10 +41,10 @@ func (a *app) hint(err error) string {
 	if e, ok := errors.AsType[*loopback.PortTakenError](err); ok {
 		return portHint(e)
 	}
-	if _, ok := errors.AsType[*loopback.MisledError](err); ok {
+	if is[*loopback.MisledError](err) {
 		return "look for localhost in the hosts file, or give --redirect-host 127.0.0.1"
 	}
-	if _, malformed := errors.AsType[*loopback.MalformedError](err); malformed || errors.Is(err, loopback.ErrForeign) || errors.Is(err, errNoInput) {
+	if is[*loopback.MalformedError](err) || errors.Is(err, loopback.ErrForeign) || errors.Is(err, errNoInput) {
 		return "copy the whole address of the page where the browser ended, from http:// to the end, and run it again"
 	}
 	if errors.Is(err, profile.ErrNoClient) {
@@ -98,7 +98,7 @@ func (a *app) oauthHint(e *oauth.Error) string {
 	if hint := a.deviceHint(e); hint != "" {
 		return hint
 	}
-	if _, unknown := errors.AsType[x509.UnknownAuthorityError](e.Err); unknown {
+	if is[x509.UnknownAuthorityError](e.Err) {
 		return a.command("login") + " --ca-file FILE, with the certificate of your organisation's authority, if this is its doing"
 	}
 	switch {

@@ -76,7 +76,7 @@ func (a *app) removeProfile(ctx context.Context, name string) error {
 	case err == nil:
 		return usage("%s is signed in with profile %s", s.Account(), name).try("keyfob logout -p " + name)
 	case isNone(err):
-	case isSession(err): // unreadable, but perhaps somebody's only refresh token
+	case is[*session.Error](err): // unreadable, but perhaps somebody's only refresh token
 		return usage("%v", err).try("keyfob logout -p " + name)
 	default:
 		return err
@@ -89,11 +89,6 @@ func (a *app) removeProfile(ctx context.Context, name string) error {
 	}
 	a.say("Removed profile %s", name)
 	return nil
-}
-
-func isSession(err error) bool {
-	_, ok := errors.AsType[*session.Error](err)
-	return ok
 }
 
 func isNone(err error) bool {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -82,10 +81,7 @@ func exits(codes ...int) string {
 
 // config makes a mistake in a setting a usage error; what the profile package sorts itself stays.
 func config(err error) error {
-	if _, sorted := profileExit(err); sorted || err == nil {
-		return err
-	}
-	if _, ok := errors.AsType[*usageError](err); ok {
+	if _, sorted := profileExit(err); sorted || err == nil || is[*usageError](err) {
 		return err
 	}
 	return usage("%v", err)
