@@ -232,17 +232,5 @@ func visitAs(ctx context.Context, account, address string) error {
 	if err != nil {
 		return err
 	}
-	callback, err := idp.Approve(ctx, client, address, account, true)
-	if err != nil {
-		return err
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, callback, http.NoBody)
-	if err != nil {
-		return err
-	}
-	resp, err := client.Do(r)
-	if err != nil {
-		return err
-	}
-	return resp.Body.Close()
+	return idp.SignIn(ctx, client, address, account)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -187,30 +186,11 @@ func demoGetenv(getenv func(string) string) func(string) string {
 func (a *app) demoPerson(ctx context.Context, address, _ string) error {
 	client := &http.Client{Transport: a.HTTP}
 	go func() { // ends with ctx or when the last page was read
-		callback, err := idp.Approve(ctx, client, address, demoAccount, true)
-		if err == nil {
-			err = visit(ctx, client, callback)
-		}
-		if err != nil && ctx.Err() == nil {
+		if err := idp.SignIn(ctx, client, address, demoAccount); err != nil && ctx.Err() == nil {
 			a.say("warning: %v", err)
 		}
 	}()
 	return nil
-}
-
-func visit(ctx context.Context, client *http.Client, address string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
-	if err != nil {
-		return err
-	}
-	resp, err := client.Do(r)
-	if err != nil {
-		return err
-	}
-	if err := resp.Body.Close(); err != nil || resp.StatusCode == http.StatusOK {
-		return err
-	}
-	return fmt.Errorf("the last page has status %d", resp.StatusCode)
 }
 
 // drawer keeps what belongs together apart from everything else in a store.

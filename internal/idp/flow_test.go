@@ -126,6 +126,38 @@ func TestPersonIsNoAccount(t *testing.T) {
 	}
 }
 
+func TestPersonSignsIn(t *testing.T) {
+	visits := make(chan string, 8)
+	program := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		visits <- r.URL.Path
+		switch r.URL.Path {
+		case "/callback":
+			http.Redirect(w, r, "/done", http.StatusSeeOther)
+		case "/refusing":
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	defer program.Close()
+	i := idptest.Start(t, nil)
+	for _, c := range []struct {
+		account, path, want string
+		visits              int
+	}{
+		{idptest.Ada, "/callback", "", 2},
+		{idptest.Ada, "/refusing", "403", 1},
+		{"eve@example.com", "/callback", "Choose an account", 0},
+	} {
+		query := with(request(), "redirect_uri", program.URL+c.path)
+		err := idp.SignIn(t.Context(), http.DefaultClient, i.Issuer+idp.Authorize+"?"+query.Encode(), c.account)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) || len(visits) != c.visits {
+			t.Errorf("%s at %s: %v, %d visits", c.account, c.path, err, len(visits))
+		}
+		for range len(visits) {
+			<-visits
+		}
+	}
+}
+
 func TestConfidentialClientAuthenticatesEitherWay(t *testing.T) {
 	const odd = "p%+ä: &=" // form-encoded before it goes into the header (RFC 6749 §2.3.1)
 	for _, style := range []oauth2.AuthStyle{oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams} {

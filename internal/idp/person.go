@@ -1,6 +1,7 @@
 package idp
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -46,6 +47,21 @@ func Approve(ctx context.Context, client *http.Client, address, account string, 
 	return callback, err
 }
 
+// SignIn plays the person to the end: they allow, and the browser goes where the provider sends it, and to the last page.
+func SignIn(ctx context.Context, client *http.Client, address, account string) error {
+	callback, err := Approve(ctx, client, address, account, true)
+	if err != nil {
+		return err
+	}
+	get, err := http.NewRequestWithContext(ctx, http.MethodGet, callback, nil)
+	if err != nil {
+		return err
+	}
+	get.Header.Set("Sec-Fetch-Site", "cross-site")
+	_, _, err = visit(client, get)
+	return err
+}
+
 // visit gives the redirect address, or else the page.
 func visit(browser *http.Client, r *http.Request) (location, page string, err error) {
 	r.Header.Set("Accept", "text/html")
@@ -64,7 +80,8 @@ func visit(browser *http.Client, r *http.Request) (location, page string, err er
 	case answer.StatusCode == http.StatusSeeOther:
 		return answer.Header.Get("Location"), "", nil
 	case answer.StatusCode != http.StatusOK:
-		return "", "", fmt.Errorf("the sign-in page says: %s (%s)", between(string(body), `<p class="soft">`, "</p>"), answer.Status)
+		said := cmp.Or(between(string(body), `<p class="soft">`, "</p>"), "no more than its status")
+		return "", "", fmt.Errorf("the page at %s says: %s (%s)", answer.Request.URL.Host, said, answer.Status)
 	}
 	return "", string(body), nil
 }
