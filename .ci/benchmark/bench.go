@@ -10,6 +10,8 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -116,7 +118,7 @@ func (b *bench) serve() error {
 	if err != nil {
 		return err
 	}
-	b.server = &http.Server{Handler: b.provider}
+	b.server = &http.Server{Handler: b.provider, ErrorLog: log.New(io.Discard, "", 0)}
 	go b.server.Serve(listener)
 	return nil
 }

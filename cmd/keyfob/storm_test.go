@@ -8,9 +8,11 @@ import (
 	crand "crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +32,7 @@ type storm struct {
 	*testing.T
 	binary   string
 	profile  string
+	note     string // the file beside the lock
 	env      []string
 	provider *idptest.IdP
 }
@@ -41,6 +44,7 @@ func newStorm(t *testing.T, edit func(*idp.Config)) *storm {
 	s := &storm{T: t, binary: buildKeyfob(t), profile: "storm-" + strings.ToLower(crand.Text()[:8])}
 	s.provider = idptest.Start(t, edit)
 	dir := t.TempDir()
+	s.note = filepath.Join(dir, "state", "keyfob", "locks", s.profile+".lock.note")
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -68,31 +72,53 @@ func (s *storm) run(args ...string) (string, error) {
 	return string(out), err
 }
 
-// age makes the stored access token an expired one.
+// age makes the stored access token an expired one: in the keyring, and in the note about it.
 func (s *storm) age() {
 	s.Helper()
-	s.edit(func(record map[string]any) {
-		record["received"] = time.Now().Add(-2 * time.Hour).UTC()
-		record["expires"] = time.Now().Add(-time.Hour).UTC()
-	})
+	text, err := keyring.Get("keyfob", s.profile)
+	if err == nil {
+		text, err = aged([]byte(text))
+	}
+	if err == nil {
+		err = keyring.Set("keyfob", s.profile, text)
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+	note, err := os.ReadFile(s.note)
+	if err != nil {
+		s.Fatal(err)
+	}
+	text, err = aged(note)
+	if err != nil {
+		return // a process was killed while it wrote it
+	}
+	if err := os.WriteFile(s.note, []byte(text), 0o600); err != nil {
+		s.Fatal(err)
+	}
 }
 
-func (s *storm) edit(change func(map[string]any)) {
+// aged moves what is said of an access token two hours back.
+func aged(document []byte) (string, error) {
+	var fields map[string]any
+	if err := json.Unmarshal(document, &fields); err != nil {
+		return "", err
+	}
+	for _, name := range []string{"received", "expires"} {
+		at, err := time.Parse(time.RFC3339, fmt.Sprint(fields[name]))
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", name, err)
+		}
+		fields[name] = at.Add(-2 * time.Hour)
+	}
+	data, err := json.Marshal(fields)
+	return string(data), err
+}
+
+// forget takes the note away, as whoever clears their state directory does.
+func (s *storm) forget() {
 	s.Helper()
-	text, err := keyring.Get("keyfob", s.profile)
-	if err != nil {
-		s.Fatal(err)
-	}
-	var record map[string]any
-	if err := json.Unmarshal([]byte(text), &record); err != nil {
-		s.Fatal(err)
-	}
-	change(record)
-	data, err := json.Marshal(record)
-	if err != nil {
-		s.Fatal(err)
-	}
-	if err := keyring.Set("keyfob", s.profile, string(data)); err != nil {
+	if err := os.Remove(s.note); err != nil {
 		s.Fatal(err)
 	}
 }
@@ -131,19 +157,22 @@ func times(n int, lines ...[]string) [][]string {
 // B-150, B-151, B-165: one request, one token for all, and the session lives.
 func TestStormRenewsOnce(t *testing.T) {
 	for name, c := range map[string]struct {
-		lines [][]string
-		edit  func(*idp.Config)
+		lines   [][]string
+		edit    func(*idp.Config)
+		prepare func(*storm)
 	}{
-		"token":           {[][]string{{"token"}}, nil},
-		"refresh":         {[][]string{{"refresh", "--min-ttl", "10m"}}, nil},
-		"mixed":           {[][]string{{"token"}, {"whoami"}, {"refresh", "--min-ttl", "10m"}, {"token", "--min-ttl", "30m"}}, nil},
-		"provider ahead":  {[][]string{{"token"}}, func(c *idp.Config) { c.Now = func() time.Time { return time.Now().Add(10 * time.Minute) } }},
-		"provider behind": {[][]string{{"token"}}, func(c *idp.Config) { c.Now = func() time.Time { return time.Now().Add(-10 * time.Minute) } }},
-		"short life":      {[][]string{{"token", "--min-ttl", "1h"}}, func(c *idp.Config) { c.AccessTTL = 2 * time.Minute }},
+		"token":           {[][]string{{"token"}}, nil, (*storm).age},
+		"no note":         {[][]string{{"token"}}, nil, func(s *storm) { s.age(); s.forget() }},
+		"refresh":         {[][]string{{"refresh", "--min-ttl", "10m"}}, nil, (*storm).age},
+		"mixed":           {[][]string{{"token"}, {"whoami"}, {"refresh", "--min-ttl", "10m"}, {"token", "--min-ttl", "30m"}}, nil, (*storm).age},
+		"mixed, no note":  {[][]string{{"token"}, {"whoami"}, {"refresh", "--min-ttl", "10m"}, {"token", "--min-ttl", "30m"}}, nil, func(s *storm) { s.age(); s.forget() }},
+		"provider ahead":  {[][]string{{"token"}}, func(c *idp.Config) { c.Now = func() time.Time { return time.Now().Add(10 * time.Minute) } }, (*storm).age},
+		"provider behind": {[][]string{{"token"}}, func(c *idp.Config) { c.Now = func() time.Time { return time.Now().Add(-10 * time.Minute) } }, (*storm).age},
+		"short life":      {[][]string{{"token", "--min-ttl", "1h"}}, func(c *idp.Config) { c.AccessTTL = 2 * time.Minute }, (*storm).age},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStorm(t, c.edit)
-			s.age()
+			c.prepare(s)
 			before := s.provider.Count(idp.Token)
 			tokens := map[string]bool{}
 			for i, r := range s.together(times(stormCallers, c.lines...)) {
