@@ -29,6 +29,7 @@ func transportError(err error) error {
 	}
 	e := &Error{Kind: Temporary, Err: err}
 	_, malformed := errors.AsType[textproto.ProtocolError](err)
+	_, network := errors.AsType[net.Error](err)
 	switch words := tlsWords(err); {
 	case words != "":
 		e.Kind, e.Message = Untrusted, "the secure connection failed: "+words
@@ -36,6 +37,8 @@ func transportError(err error) error {
 		e.Kind, e.Message = Untrusted, "the answer is malformed"
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
 		e.Message = "the connection was closed before the answer"
+	case !network: // net/http quotes what it cannot read, and a token may stand there
+		e.Message = "the answer is malformed"
 	default:
 		e.Message = "cannot reach " + netWords(err)
 	}

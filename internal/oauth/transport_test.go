@@ -176,7 +176,7 @@ func TestUnreachable(t *testing.T) {
 		{"B-059o reset", opError("read", syscall.ECONNRESET), "cannot reach the server (connection reset by peer)"},
 		{"B-059o timeout", opError("dial", context.DeadlineExceeded), "cannot reach the server (no answer in time)"},
 		{"B-059o proxy is down", opError("proxyconnect", opError("dial", syscall.ECONNREFUSED)), "cannot reach the proxy (connection refused)"},
-		{"B-059o long text", errors.New(strings.Repeat("x", 5000)), "cannot reach the server (" + strings.Repeat("x", 300) + "…)"},
+		{"B-059o long text", opError("dial", errors.New(strings.Repeat("x", 5000))), "cannot reach the server (" + strings.Repeat("x", 300) + "…)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			// No hook is called: nothing was sent, and nothing is tried again.

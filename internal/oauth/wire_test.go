@@ -85,6 +85,8 @@ func TestMalformedAnswer(t *testing.T) {
 	}{
 		{"control character in a header", "HTTP/1.1 307 X\r\nLocation: /\x01" + oldRT + "the-access-token\r\n\r\n", Untrusted},
 		{"no HTTP", "rt=" + oldRT + " at=the-access-token the-code\r\n\r\n", Temporary},
+		{"the body without a header", `{"access_token": "a-fresh-token", "token_type": "Bearer"}` + "\r\n\r\n", Temporary},
+		{"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: a-fresh-token\r\n\r\n", Temporary},
 	} {
 		for name, call := range calls() {
 			t.Run(test.name+" "+name, func(t *testing.T) {
@@ -102,6 +104,9 @@ func TestMalformedAnswer(t *testing.T) {
 					if strings.Contains(err.Error(), s) {
 						t.Errorf("a secret is in %q", err)
 					}
+				}
+				if strings.Contains(err.Error(), "a-fresh-token") {
+					t.Errorf("what nobody has seen yet is in %q", err)
 				}
 			})
 		}
