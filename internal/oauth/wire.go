@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 )
 
 const (
-	answerLimit     = 1 << 20 // bytes of a body, after decompression
+	answerLimit     = 1 << 20 // bytes of a body, as it was sent and unpacked
 	requestDeadline = 30 * time.Second
 )
 
@@ -52,6 +53,8 @@ type guard struct {
 // RoundTrip refuses redirects itself: http.Client would repeat a form with secrets at the new
 // place, and reads a Location before it asks whether to follow it.
 func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Accept-Encoding", "gzip") // asked for by us, it is not unpacked by net/http
 	start := g.now()
 	resp, err := g.base.RoundTrip(r)
 	status := 0
@@ -67,6 +70,9 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, redirected(resp)
 	}
 	resp.Body = &boundedBody{resp.Body, answerLimit}
+	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
+		resp.Body = &boundedBody{&unpacked{ReadCloser: resp.Body}, answerLimit}
+	}
 	return resp, nil
 }
 
@@ -115,6 +121,22 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 		return 0, errTooLarge
 	}
 	return n, err
+}
+
+// unpacked is a body that was sent in gzip. net/http would read as much of it as comes: gigabytes
+// can unpack to nothing.
+type unpacked struct {
+	io.ReadCloser
+	gzip *gzip.Reader
+}
+
+func (u *unpacked) Read(p []byte) (n int, err error) {
+	if u.gzip == nil {
+		if u.gzip, err = gzip.NewReader(u.ReadCloser); err != nil {
+			return 0, err
+		}
+	}
+	return u.gzip.Read(p)
 }
 
 // answer is a whole HTTP answer, read with limits.

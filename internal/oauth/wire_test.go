@@ -113,11 +113,11 @@ func TestMalformedAnswer(t *testing.T) {
 	}
 }
 
-// packed is n zero bytes in gzip.
-func packed(t *testing.T, n int) []byte {
+// packed is data in gzip.
+func packed(t *testing.T, data []byte) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
-	if _, err := w.Write(make([]byte, n)); err != nil {
+	if _, err := w.Write(data); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
@@ -127,7 +127,7 @@ func packed(t *testing.T, n int) []byte {
 }
 
 func TestTooLarge(t *testing.T) {
-	bomb := packed(t, 8<<20)
+	bomb := packed(t, make([]byte, 8<<20))
 	for _, answer := range []struct {
 		name  string
 		write http.HandlerFunc
@@ -145,6 +145,15 @@ func TestTooLarge(t *testing.T) {
 		{"B-040 gzip bomb", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			_, _ = w.Write(bomb)
+		}},
+		{"B-040 gzip without end that unpacks to nothing", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			nothing := bytes.Repeat(packed(t, nil), 1000)
+			for r.Context().Err() == nil {
+				if _, err := w.Write(nothing); err != nil {
+					return
+				}
+			}
 		}},
 		{"B-040 gzip bomb with an error status", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
@@ -167,6 +176,19 @@ func TestAnswerOfGreatestSize(t *testing.T) {
 	})
 	if tokens, err := c.refreshOld(t); err != nil || tokens.Access.Empty() {
 		t.Errorf("B-039 an answer of 1 MB is refused: %v", err)
+	}
+}
+
+func TestPackedAnswer(t *testing.T) {
+	c := serving(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept-Encoding") != "gzip" {
+			t.Errorf("Accept-Encoding: %q", r.Header.Get("Accept-Encoding"))
+		}
+		w.Header().Set("Content-Encoding", "GZIP")
+		_, _ = w.Write(packed(t, []byte(grantBody())))
+	})
+	if tokens, err := c.refreshOld(t); err != nil || tokens.Access.Empty() {
+		t.Errorf("B-040 an answer in gzip is refused: %v", err)
 	}
 }
 
