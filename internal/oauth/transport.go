@@ -70,16 +70,8 @@ func reason(err error) string {
 }
 
 func tlsWords(err error) string {
-	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok && e.Cert != nil && e.Reason == x509.Expired {
-		return fmt.Sprintf("the certificate of %q is valid from %s to %s only; is this computer's clock right?",
-			owner(e.Cert), e.Cert.NotBefore.UTC().Format(time.DateOnly), e.Cert.NotAfter.UTC().Format(time.DateOnly))
-	}
-	if e, ok := errors.AsType[x509.UnknownAuthorityError](err); ok && e.Cert != nil {
-		return fmt.Sprintf("the certificate of %q is signed by %q, which this computer does not know; something on the way may inspect TLS",
-			owner(e.Cert), e.Cert.Issuer)
-	}
-	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return e.Err.Error()
+	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok && len(e.UnverifiedCertificates) > 0 {
+		return certificateWords(e.UnverifiedCertificates[0], e.Err)
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
 		return "the server does not speak TLS there"
@@ -89,6 +81,23 @@ func tlsWords(err error) string {
 		return clip(err.Error()[i:])
 	}
 	return ""
+}
+
+// certificateWords names the certificate and whoever signed it: only they tell whether the server
+// is out of order, or something stands before it.
+func certificateWords(cert *x509.Certificate, err error) string {
+	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok && e.Cert != nil && e.Reason == x509.Expired {
+		return fmt.Sprintf("%s and valid from %s to %s only; is this computer's clock right?",
+			signature(e.Cert), e.Cert.NotBefore.UTC().Format(time.DateOnly), e.Cert.NotAfter.UTC().Format(time.DateOnly))
+	}
+	if e, ok := errors.AsType[x509.UnknownAuthorityError](err); ok && e.Cert != nil {
+		return signature(e.Cert) + ", which this computer does not know; something on the way may inspect TLS"
+	}
+	return signature(cert) + ", but cannot be trusted: " + clip(strings.TrimPrefix(err.Error(), "x509: "))
+}
+
+func signature(cert *x509.Certificate) string {
+	return fmt.Sprintf("the certificate of %q is signed by %q", clip(owner(cert)), clip(cert.Issuer.String()))
 }
 
 // owner is whom a certificate was made for. Few have a common name nowadays.

@@ -88,7 +88,7 @@ func TestTLS(t *testing.T) {
 		{"good", func(*x509.Certificate) {}, &tls.Config{}, true, nil},
 		{"B-059n expired", func(c *x509.Certificate) {
 			c.NotBefore, c.NotAfter = time.Date(2001, 2, 3, 0, 0, 0, 0, time.UTC), time.Date(2002, 3, 4, 0, 0, 0, 0, time.UTC)
-		}, &tls.Config{}, true, []string{`"id.example.com" is valid from 2001-02-03 to 2002-03-04`, "clock"}},
+		}, &tls.Config{}, true, []string{`"id.example.com"`, "Box CA", "valid from 2001-02-03 to 2002-03-04", "clock"}},
 		{
 			"B-059n not valid yet", func(c *x509.Certificate) {
 				c.NotBefore = time.Date(2090, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -97,7 +97,16 @@ func TestTLS(t *testing.T) {
 			&tls.Config{}, true,
 			[]string{"2090-01-01", "clock"},
 		},
-		{"B-059n wrong host", func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 9)} }, &tls.Config{}, true, []string{"valid for 127.0.0.9, not 127.0.0.1"}},
+		{"B-059n wrong host", func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 9)} }, &tls.Config{}, true, []string{`"id.example.com"`, "Box CA", "valid for 127.0.0.9, not 127.0.0.1"}},
+		{"B-059n for something else", func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }, &tls.Config{}, true, []string{`"id.example.com"`, "Box CA", "key usage"}},
+		{"B-059n a name without end", func(c *x509.Certificate) { c.Subject.CommonName = strings.Repeat("x", 40_000) + "\x1b" }, &tls.Config{}, false, []string{strings.Repeat("x", 300) + `…"`, "Box CA"}},
+		{"B-059n names without end", func(c *x509.Certificate) {
+			c.IPAddresses = nil
+			for i := range byte(99) {
+				c.IPAddresses = append(c.IPAddresses, net.ParseIP("2001:db8:1111:2222:3333:4444:5555:6600"))
+				c.IPAddresses[i][15] = i
+			}
+		}, &tls.Config{}, true, []string{"Box CA", "valid for 2001:db8:", "…"}},
 		{"B-059n unknown authority", func(*x509.Certificate) {}, &tls.Config{}, false, []string{"Box CA", "Inspection Box", "does not know"}},
 		{"B-059n TLS 1.0", func(*x509.Certificate) {}, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, true, []string{"version"}},
 		{"B-059n client certificate wanted", func(*x509.Certificate) {}, &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, true, []string{"tls: "}},
@@ -127,6 +136,9 @@ func TestTLS(t *testing.T) {
 				return
 			}
 			wantError(t, err, Untrusted, append(test.words, "the secure connection failed")...)
+			if len(err.Error()) > 1000 {
+				t.Errorf("%d bytes are said", len(err.Error()))
+			}
 			if asked.Load() != 0 {
 				t.Error("the server got the request")
 			}
