@@ -157,9 +157,10 @@ func (m *Manager) adopt(ctx context.Context, plan Plan, s Session) (Session, err
 		return s, err
 	}
 	if old.Profile != "" && old.SignedOut.IsZero() && !old.sameAccount(s) && !plan.Replace {
-		return s, &Error{Kind: Stranger, Profile: plan.Profile, Had: old.Account(), Got: s.Account()}
+		had, got := strangers(old, s)
+		return s, &Error{Kind: Stranger, Profile: plan.Profile, Had: had, Got: got}
 	}
-	if s.Refresh.Empty() && old.sameAccount(s) && old.ClientID == s.ClientID && old.Renewable() && old.SignedOut.IsZero() {
+	if s.Refresh.Empty() && old.lends(s) {
 		s.Refresh, s.RefreshBy = old.Refresh, old.RefreshBy
 	}
 	if err := m.save(ctx, s); err != nil {
@@ -170,4 +171,10 @@ func (m *Manager) adopt(ctx context.Context, plan Plan, s Session) (Session, err
 		m.Warn(err.Error())
 	}
 	return s, errors.Join(m.keepClientSecret(ctx, s), plan.Keep())
+}
+
+// lends tells whether the refresh token of a session is good for a new one, too. It goes to no other
+// place than the one that gave it.
+func (s Session) lends(to Session) bool {
+	return s.sameAccount(to) && s.TokenURL == to.TokenURL && s.ClientID == to.ClientID && s.Renewable() && s.SignedOut.IsZero()
 }

@@ -3,6 +3,8 @@
 package session
 
 import (
+	"cmp"
+	"fmt"
 	"time"
 
 	"github.com/keyfob/keyfob/internal/oauth"
@@ -86,8 +88,21 @@ func (s Session) sameToken(other Session) bool {
 	return s.Access == other.Access
 }
 
+// sameAccount: issuer and subject say who somebody is, and nothing else (OpenID Connect Core, 5.7).
+// Where there is no issuer, the token endpoint stands for the server.
 func (s Session) sameAccount(other Session) bool {
-	return s.Issuer == other.Issuer && s.TokenURL == other.TokenURL && s.Subject == other.Subject
+	return s.Issuer == other.Issuer && s.Subject == other.Subject && (s.Issuer != "" || s.TokenURL == other.TokenURL)
+}
+
+// strangers names two accounts so that they can be told apart: both may have one e-mail address.
+func strangers(a, b Session) (string, string) {
+	if a.Account() != b.Account() {
+		return a.Account(), b.Account()
+	}
+	full := func(s Session) string {
+		return fmt.Sprintf("%s (%s at %s)", s.Account(), s.Subject, cmp.Or(s.Issuer, s.TokenURL))
+	}
+	return full(a), full(b)
 }
 
 func (s *Session) take(t oauth.Tokens) {
