@@ -37,7 +37,10 @@ func reply(status int, body string, header ...string) *http.Response {
 	}
 	for _, line := range header {
 		name, value, _ := strings.Cut(line, ": ")
-		resp.Header.Set(name, value)
+		if name == "Content-Type" {
+			resp.Header.Del(name)
+		}
+		resp.Header.Add(name, value)
 	}
 	return resp
 }

@@ -23,11 +23,7 @@ type Identity struct {
 }
 
 func identityOf(m members) Identity {
-	id := Identity{Subject: m.text("sub"), Email: clip(m.text("email")), Name: clip(m.text("name")), Domain: clip(m.text("hd")), Claims: m}
-	if id.Subject == "" { // plain OAuth 2.0, as GitHub's users
-		id.Subject = m.textOrNumber("id")
-	}
-	return id
+	return Identity{Subject: m.text("sub"), Email: clip(m.text("email")), Name: clip(m.text("name")), Domain: clip(m.text("hd")), Claims: m}
 }
 
 // get fetches a document, with a token if there is one to show.
@@ -73,6 +69,9 @@ func (c *Client) userinfo(ctx context.Context, access secret.Text, subject strin
 		return Identity{}, untrusted("that is no answer about a person: %v", err)
 	}
 	id := identityOf(m)
+	if id.Subject == "" && c.Server.Issuer == "" { // plain OAuth 2.0, as GitHub's users
+		id.Subject = m.textOrNumber("id")
+	}
 	if !validSubject(id.Subject) {
 		return Identity{}, untrusted("the answer does not say who you are")
 	}
@@ -100,8 +99,13 @@ func userinfoError(a *answer, err error) error {
 const InsufficientScope = "insufficient_scope"
 
 func (a *answer) lacksScope() bool {
+	for _, challenge := range a.header.Values("WWW-Authenticate") {
+		if strings.Contains(challenge, `error="`+InsufficientScope+`"`) { // within other texts the quotes are escaped
+			return true
+		}
+	}
 	m, err := parseObject(a.body)
-	return strings.Contains(a.header.Get("WWW-Authenticate"), InsufficientScope) || err == nil && m.text("error") == InsufficientScope
+	return err == nil && m.text("error") == InsufficientScope
 }
 
 // post sends a form in the client's name.

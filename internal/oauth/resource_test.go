@@ -24,16 +24,17 @@ func TestUserinfo(t *testing.T) {
 	}{
 		{"OpenID Connect", 200, "", `{"sub":"ada-1815","email":"ada@example.com"}`, subject, 0, "", subject},
 		{"unknown so far", 200, "", `{"sub":"ada-1815"}`, "", 0, "", subject},
-		{"GitHub", 200, "", `{"id":583231,"login":"octocat","email":null}`, "", 0, "", "583231"},
-		{"id as text", 200, "", `{"id":"u-1"}`, "", 0, "", "u-1"},
-		{"id is an object", 200, "", `{"id":{"x":1}}`, "", Untrusted, "does not say who", ""},
-		{"id is a list", 200, "", `{"id":[1]}`, "", Untrusted, "does not say who", ""},
+		{"B-065 an id is no subject", 200, "", `{"id":"ada-1815"}`, subject, Untrusted, "does not say who", ""},
+		{"plain GitHub", 200, "", `{"id":583231,"login":"octocat","email":null}`, "", 0, "", "583231"},
+		{"plain id as text", 200, "", `{"id":"u-1"}`, "", 0, "", "u-1"},
+		{"plain id is an object", 200, "", `{"id":{"x":1}}`, "", Untrusted, "does not say who", ""},
+		{"plain id is a list", 200, "", `{"id":[1]}`, "", Untrusted, "does not say who", ""},
 		{"nobody", 200, "", `{}`, "", Untrusted, "does not say who", ""},
 		{"B-065 not ASCII", 200, "", `{"sub":"ädä"}`, "", Untrusted, "does not say who", ""},
 		{"B-065 too long", 200, "", `{"sub":"` + strings.Repeat("x", 256) + `"}`, "", Untrusted, "does not say who", ""},
 		{"B-079 somebody else", 200, "", `{"sub":"bob-1912"}`, subject, Untrusted, "mixed up users", ""},
 		{"B-079 in other case", 200, "", `{"sub":"ADA-1815"}`, subject, Untrusted, "mixed up users", ""},
-		{"B-079 id for sub", 200, "", `{"id":"bob-1912"}`, subject, Untrusted, "mixed up users", ""},
+		{"plain B-079 id for sub", 200, "", `{"id":"bob-1912"}`, subject, Untrusted, "mixed up users", ""},
 		{"B-043 twice", 200, "", `{"sub":"bob-1912","sub":"ada-1815"}`, subject, Untrusted, "twice", ""},
 		{"B-084 signed", 200, "Content-Type: application/jwt", "eyJ.eyJ.x", subject, Untrusted, "signed token, which is not supported", ""},
 		{"B-084 signed, in other words", 200, "Content-Type: Application/JWT; charset=x", "eyJ.eyJ.x", subject, Untrusted, "not supported", ""},
@@ -42,6 +43,8 @@ func TestUserinfo(t *testing.T) {
 		{"B-058 Google", 401, "", `{"error":"invalid_request","error_description":"Invalid Credentials"}`, subject, LoginAgain, "rejects the access token", ""},
 		{"B-058 no body", 401, `Www-Authenticate: Bearer error="invalid_token"`, "", subject, LoginAgain, "rejects the access token", ""},
 		{"B-059", 403, `Www-Authenticate: Bearer error="insufficient_scope"`, "", subject, LoginAgain, "lacks the scope that is needed (insufficient_scope)", ""},
+		{"B-059 the second challenge", 403, "Www-Authenticate: DPoP algs=\"ES256\"\nWww-Authenticate: Bearer realm=\"x\", error=\"insufficient_scope\"", "", subject, LoginAgain, "lacks the scope", ""},
+		{"B-058 the word elsewhere", 401, `Www-Authenticate: Bearer error="invalid_token", error_description="not error=\"insufficient_scope\""`, "", subject, LoginAgain, "rejects the access token", ""},
 		{"B-059 in the body", 403, "Content-Type: application/json", `{"error":"insufficient_scope"}`, subject, LoginAgain, "lacks the scope", ""},
 		{"B-058 403 for a dead token", 403, "Content-Type: application/json", `{"error":"no"}`, subject, LoginAgain, "rejects the access token", ""},
 		{"B-059 a filter says no", 403, "Content-Type: text/html", "<html>Blocked", subject, Temporary, "web page", ""},
@@ -56,8 +59,11 @@ func TestUserinfo(t *testing.T) {
 					if test.header == "" {
 						return reply(test.status, test.body), nil
 					}
-					return reply(test.status, test.body, test.header), nil
+					return reply(test.status, test.body, strings.Split(test.header, "\n")...), nil
 				}))
+				if strings.HasPrefix(test.name, "plain") { // OAuth 2.0
+					c.Server.Issuer = ""
+				}
 				id, err := c.Userinfo(t.Context(), newSecret("at-1"), test.expect)
 				if asked.Header.Get("Authorization") != "Bearer at-1" || asked.URL.RawQuery != "" { // R39
 					t.Errorf("asked %s with %v", asked.URL, asked.Header)
