@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -43,7 +44,7 @@ func (a *app) transport() (http.RoundTripper, error) {
 			return nil, config(err)
 		}
 	}
-	switch other := a.Getenv("SSL_CERT_FILE"); {
+	switch other := a.systemRoots(); {
 	case file != "":
 		roots, err := readRoots(file)
 		if err != nil {
@@ -55,9 +56,21 @@ func (a *app) transport() (http.RoundTripper, error) {
 		base.TLSClientConfig.RootCAs = roots
 		a.note("the certificates of servers are checked with the authorities in %s alone", file)
 	case other != "":
+		if _, err := os.Stat(other); err != nil {
+			return nil, usage("SSL_CERT_FILE: %v", err).try("unset SSL_CERT_FILE, or name the file of the authorities")
+		}
 		a.note("the certificates of servers are checked with the authorities in %s (SSL_CERT_FILE)", other)
 	}
 	return base, nil
+}
+
+// systemRoots is the file that takes the place of the system's authorities. Only where these are
+// files does crypto/x509 know of it.
+func (a *app) systemRoots() string {
+	if a.GOOS == "windows" || a.GOOS == "darwin" {
+		return ""
+	}
+	return a.Getenv("SSL_CERT_FILE")
 }
 
 // note says what only whoever wants to know everything wants to know.

@@ -167,6 +167,13 @@ func TestCertificateVariableIsNoted(t *testing.T) {
 	}
 }
 
+// B-186: a file that is not there is named, and nobody else is believed in its place.
+func TestCertificateVariableOfNoFile(t *testing.T) {
+	s := newSecured(t, "")
+	s.variables["SSL_CERT_FILE"] = s.ca + "x"
+	s.want(2, "SSL_CERT_FILE: stat "+s.ca+"x: no such file or directory", "login", "--issuer", s.issuer, "--client-id", idptest.Public)
+}
+
 // tunnel is a proxy. Whoever is asked for is the provider.
 type tunnel struct {
 	to    string
