@@ -95,7 +95,7 @@ func (a *app) fail(err error) int {
 		return exitCancelled
 	}
 	code := exitOf(err)
-	message := strings.ReplaceAll(err.Error(), "\n", "; ")
+	message := cut(strings.ReplaceAll(err.Error(), "\n", "; "))
 	hint := a.hint(err)
 	if !a.json {
 		a.say("keyfob: %s", message)

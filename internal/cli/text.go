@@ -12,7 +12,16 @@ import (
 
 // say tells a person something: one line on stderr.
 func (a *app) say(format string, args ...any) {
-	_, _ = fmt.Fprintln(a.Err, clean(fmt.Sprintf(format, args...)))
+	_, _ = fmt.Fprintln(a.Err, clean(cut(fmt.Sprintf(format, args...))))
+}
+
+// cut ends a text that would push all else off the screen. The longest path fits.
+func cut(s string) string {
+	const most = 4 << 10 // bytes
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // print writes a line of the result to stdout.

@@ -30,6 +30,18 @@ func TestClean(t *testing.T) {
 	}
 }
 
+// A line has an end, whoever wrote what stands in it: 100 KB would push all else off the screen.
+func TestLinesAreCut(t *testing.T) {
+	endless := strings.Repeat("é", 100_000)
+	for _, args := range [][]string{{"token", "--" + endless}, {"token", "--min-ttl", endless}, {"token", "--min-ttl", endless, "--json"}} {
+		var said strings.Builder
+		status := Run(t.Context(), Env{Out: &said, Err: &said, Getenv: func(string) string { return "" }}, args)
+		if text := said.String(); status != exitUsage || len(text) > 5000 || !strings.Contains(text, "éé") || !strings.Contains(text, "…") || !utf8.ValidString(text) {
+			t.Errorf("status %d, %d bytes: %.100q", status, len(text), text)
+		}
+	}
+}
+
 func FuzzClean(f *testing.F) {
 	for _, s := range []string{"", "plain", "\x1b]0;x\a", "\u202e", "\xff\xfe", "a\nb", "\u2029", "\U000e0001"} {
 		f.Add(s)
