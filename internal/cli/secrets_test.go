@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -113,8 +114,12 @@ func (w *witness) examine(status int, args ...string) {
 	w.clean("stdout", shown)
 	w.clean("stderr", said.String())
 	w.clean("arguments", strings.Join(c.Args, " "))
-	if page, err := os.ReadFile(w.variables["PAGE"]); err == nil {
-		w.clean("the last page", string(page))
+	for _, file := range []string{w.variables["PAGE"], w.variables["STORE"] + ".journal"} {
+		data, err := os.ReadFile(file)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			w.t.Error(err)
+		}
+		w.clean(file, string(data))
 	}
 	for _, root := range []string{w.variables["HOME"], w.variables["TMPDIR"]} {
 		if err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -175,6 +180,25 @@ func repeat(endpoint string, status int, code string) func(*witness) {
 	}
 }
 
+// bare has the token endpoint answer with the tokens alone, without the header of HTTP.
+func bare(w *witness) {
+	w.idp.Script(idp.Token, idp.Step{Times: -1, AfterReal: true, Handler: func(rw http.ResponseWriter, _ *http.Request) {
+		conn, _, err := rw.(http.Hijacker).Hijack()
+		if err != nil {
+			w.t.Error(err)
+			return
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for value, name := range w.tokens {
+			if name == "access_token" {
+				fmt.Fprintf(conn, "{%q: %q}\r\n\r\n", name, value)
+			}
+		}
+		_ = conn.Close()
+	}})
+}
+
 func page(status int) idp.Step {
 	return idp.Step{Times: -1, Status: status, Header: http.Header{"Content-Type": {"text/html"}}, Body: []byte("<html>no</html>")}
 }
@@ -208,6 +232,7 @@ func secretFlows() []secretFlow {
 		{"exchange refused as a bad request", false, repeat(idp.Token, 400, "invalid_request"), nil, 2},
 		{"exchange not understood", false, repeat(idp.Token, 401, "no_such_code"), nil, 6},
 		{"exchange cut off", false, script(idp.Token, cut), nil, 5},
+		{"exchange answered without HTTP", false, bare, nil, 5},
 		{"exchange met a page", false, script(idp.Token, page(200)), nil, 5},
 		{"a foreign ID token", false, func(w *witness) {
 			w.idp.EditClaims(func(claims map[string]any) { claims["nonce"] = "another" })
@@ -218,6 +243,7 @@ func secretFlows() []secretFlow {
 		{"refresh", true, nil, []string{"refresh"}, 0},
 		{"refresh refused", true, repeat(idp.Token, 400, "invalid_grant"), []string{"refresh"}, 3},
 		{"refresh not understood", true, repeat(idp.Token, 400, "x"), []string{"refresh"}, 6},
+		{"refresh answered without HTTP", true, bare, []string{"refresh"}, 5},
 		{"refresh met a page", true, script(idp.Token, page(200)), []string{"refresh"}, 5},
 		{"refresh lost", true, script(idp.Token, lost), []string{"refresh"}, 5},
 		{"refresh cut off", true, script(idp.Token, cut), []string{"refresh"}, 5},
