@@ -2,6 +2,7 @@ package browser
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -28,6 +29,32 @@ func TestSplit(t *testing.T) {
 			t.Errorf("%q gave %q, want %q", tc.text, got, tc.want)
 		}
 	}
+}
+
+// FuzzSplit: nothing is made up, and what is run has a name.
+func FuzzSplit(f *testing.F) {
+	f.Add(`a "b c":d e'f'`, "https://x.example/?a=1&b=%s", byte(':'))
+	f.Add(`"C:\Program Files\f.exe" %s x%sx;D:\g.exe`, "https://x.example", byte(';'))
+	f.Add(`a "b`, "", byte(0))
+	f.Fuzz(func(t *testing.T, text, address string, separator byte) {
+		rest := text
+		for _, argv := range split(text, separator) {
+			if len(argv) == 0 || argv[0] == "" {
+				t.Fatalf("%q gave %q", text, argv)
+			}
+			for _, c := range []byte(strings.Join(argv, "")) { // the characters come in the order of the text
+				i := strings.IndexByte(rest, c)
+				if i < 0 {
+					t.Fatalf("%q gave %q", text, argv)
+				}
+				rest = rest[i+1:]
+			}
+			program := argv[0]
+			if got := insert(argv, address); got[0] != program || !strings.Contains(strings.Join(got[1:], " "), address) {
+				t.Fatalf("%q with %q is %q", text, address, got)
+			}
+		}
+	})
 }
 
 func TestCommands(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 
 	"github.com/keyfob/keyfob/internal/loopback"
 	"github.com/keyfob/keyfob/internal/secret"
@@ -170,4 +171,21 @@ func TestQR(t *testing.T) {
 	if _, err := qrCode(strings.Repeat("x", 4000)); err == nil {
 		t.Error("more than fits into a code was drawn")
 	}
+}
+
+// FuzzPastedQuery: what is found has nothing of the terminal in it, and is found in itself.
+func FuzzPastedQuery(f *testing.F) {
+	f.Add("http://localhost:5000/oauth2callback?code=c&state=s\n")
+	f.Add("\x1b[200~'http://localhost:5000/\r\n  oauth2callback\\?code=c&state=s#x'\x1b[201~")
+	f.Add("code=c&state=s")
+	f.Add("“http://localhost”")
+	f.Fuzz(func(t *testing.T, text string) {
+		query := pastedQuery(text)
+		if strings.ContainsFunc(query, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == '\\' || r == '#' }) {
+			t.Fatalf("%q gave %q", text, query)
+		}
+		if again := pastedQuery("http://localhost/?" + query + "#"); again != query && !strings.ContainsAny(query, "\"'`<>()“”‘’«»") {
+			t.Fatalf("%q gave %q, and that %q", text, query, again)
+		}
+	})
 }
