@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/keyfob/keyfob/internal/idp"
 	"github.com/keyfob/keyfob/internal/idp/idptest"
 )
@@ -68,6 +70,7 @@ func TestIDTokenClaims(t *testing.T) {
 		{"B-067 no azp", set("azp", nil), ""},
 		{"B-073 expired two hours ago", set("exp", unix(-2*time.Hour)), "expired 2h"},
 		{"B-073 expired just now", set("exp", unix(-30*time.Second)), ""},
+		{"B-073 expired more than a minute ago", set("exp", unix(-65*time.Second)), "expired 1m"},
 		{"B-073 no exp", set("exp", nil), "no usable exp"},
 		{"B-074 from the future", set("iat", unix(2*time.Hour)), "from the future"},
 		{"B-074 from the near future", set("iat", unix(9*time.Minute)), ""},
@@ -75,6 +78,7 @@ func TestIDTokenClaims(t *testing.T) {
 		{"B-074 no iat", set("iat", nil), "no usable iat"},
 		{"B-075 not yet", set("nbf", unix(2*time.Hour)), "from the future"},
 		{"B-075 in a moment", set("nbf", unix(30*time.Second)), ""},
+		{"B-075 more than ten minutes ahead", set("nbf", unix(11*time.Minute)), "from the future"},
 		{"B-075 long since", set("nbf", unix(-2*time.Hour)), ""},
 		{"B-076 fraction", set("exp", float64(unix(time.Hour))+0.5, "iat", float64(unix(0))+0.25), ""},
 		{"B-076 text", set("exp", "2099-01-01"), "no usable exp"},
@@ -271,5 +275,25 @@ func TestGoogleIssuer(t *testing.T) {
 	}
 	if other.ours("id.example.com") {
 		t.Error("the short form is taken from others than Google")
+	}
+}
+
+// B-062: the short form passes all checks, not only ours.
+func TestGoogleShortIssuer(t *testing.T) {
+	key := newKey(t, elliptic.P256())
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := goodClaims()
+	claims["iss"] = "accounts.google.com"
+	tokens := Tokens{Access: newSecret("at"), ID: newSecret(signed(t, signer, claims)), Received: goodTime()}
+	for home, good := range map[string]bool{google: true, issuer: false} {
+		c := clientOf(home, nil)
+		c.Server.SigningAlgorithms = []string{"ES256"}
+		id, err := c.verifyLogin(t.Context(), &keySet{keys: []jose.JSONWebKey{{Key: &key.PublicKey}}}, tokens, newSecret("n-1"))
+		if (err == nil) != good || (id.Subject == subject) != good {
+			t.Errorf("at %s: %q, %v", home, id.Subject, err)
+		}
 	}
 }
