@@ -149,7 +149,7 @@ func (a *app) storeHint(err error) string {
 		return "unlock the keyring; on macOS: security unlock-keychain"
 	case errors.Is(err, store.ErrDenied):
 		return "run it again and allow the access"
-	case errors.Is(err, store.ErrTimeout), errors.Is(err, store.ErrLost):
+	case errors.Is(err, store.ErrTimeout), errors.Is(err, store.ErrLost), errors.Is(err, store.ErrFailed):
 		return "see whether the keyring asks for something in a window, or start it anew"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "run it again"

@@ -9,11 +9,23 @@ import (
 	"github.com/zalando/go-keyring"
 )
 
-// meaning gives the error of this package that an error of go-keyring stands for, or the error itself.
+// meaning gives the error of this package that an error of go-keyring stands for. What it does not know
+// is ErrFailed: a keyring that does not work is no fault of the program.
 func meaning(goos string, err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
+	}
+	err = known(goos, err)
+	for _, kind := range []error{ErrNotFound, ErrUnavailable, ErrLocked, ErrDenied, ErrTimeout, ErrLost, ErrTooLarge} {
+		if errors.Is(err, kind) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrFailed, err)
+}
+
+func known(goos string, err error) error {
+	switch {
 	case errors.Is(err, keyring.ErrNotFound):
 		return ErrNotFound
 	case errors.Is(err, keyring.ErrSetDataTooBig):
