@@ -32,11 +32,8 @@ func Check(address string) (string, error) {
 		Fragment: u.Fragment, RawFragment: u.RawFragment,
 	}
 	text := clean.String()
-	switch {
-	case len(text) > maxAddress:
+	if len(text) > maxAddress {
 		return "", fmt.Errorf("%w: it is longer than %d characters", ErrAddress, maxAddress)
-	case strings.Contains(text, "$("):
-		return "", fmt.Errorf("%w: it has a shell command", ErrAddress)
 	}
 	return text, nil
 }

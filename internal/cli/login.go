@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -207,27 +206,27 @@ func (a *app) clientSecret(ctx context.Context, m *session.Manager, p profile.Pr
 	return m.ClientSecret(ctx, p.Name, serverOf(p), p.ClientID)
 }
 
+// longestSecret is more than any server gives.
+const longestSecret = 4 << 10
+
 func (a *app) readSecret(ctx context.Context, file string) (secret.Text, error) {
-	const longest = 4 << 10
-	in := a.In
-	if file != "-" {
-		info, err := os.Stat(file)
-		if err == nil && !info.Mode().IsRegular() { // to open a pipe would wait for its writer
-			return secret.Text{}, usage("--client-secret-file: %q is no regular file", file)
-		}
-		f, err := os.Open(file)
-		if err != nil {
-			return secret.Text{}, usage("--client-secret-file: %v", err)
-		}
-		defer f.Close()
-		in = f
+	var text string
+	var err error
+	if file == "-" {
+		var data []byte
+		data, err = readAll(ctx, io.LimitReader(a.In, longestSecret+1))
+		text = string(data)
+	} else {
+		text, _, err = profile.ReadText(file, longestSecret)
 	}
-	data, err := readAll(ctx, io.LimitReader(in, longest+1))
 	if ctx.Err() != nil {
 		return secret.Text{}, ctx.Err()
 	}
-	text := strings.TrimRight(string(data), "\r\n")
-	if err != nil || text == "" || len(data) > longest || strings.ContainsAny(text, "\r\n\x00") {
+	if err != nil {
+		return secret.Text{}, usage("--client-secret-file: %v", err)
+	}
+	text = strings.TrimRight(text, "\r\n")
+	if text == "" || len(text) > longestSecret || strings.ContainsAny(text, "\r\n\x00") {
 		return secret.Text{}, usage("--client-secret-file: one line with the secret was expected")
 	}
 	return secret.New(text), nil

@@ -7,6 +7,9 @@ import (
 	"github.com/keyfob/keyfob/internal/weburl"
 )
 
+// maxEndpoint is far more than any server has.
+const maxEndpoint = 2048
+
 // endpointFlaw says what forbids to open an endpoint of an issuer and to send it secrets; "" if
 // nothing does. A public issuer that names a private address wants something else of this
 // computer than a login.
@@ -16,7 +19,7 @@ func endpointFlaw(endpoint, issuer string, allowPrivate bool) string {
 	switch {
 	case errors.Is(err, weburl.ErrInsecure):
 		return "insecure"
-	case err != nil, strings.Contains(endpoint, "#"):
+	case err != nil, strings.Contains(endpoint, "#"), len(endpoint) > maxEndpoint:
 		return "unusable"
 	case u.Scheme == "http" && !weburl.Loopback(home):
 		return "insecure"

@@ -32,6 +32,7 @@ func TestEndpointFlaw(t *testing.T) {
 		{"B-092 fragment", "https://x.example/#x", public, "unusable"},
 		{"B-092 not ASCII", "https://bücher.example/", public, "unusable"},
 		{"B-092 empty", "", public, "unusable"},
+		{"B-092 endless", "https://x.example/" + strings.Repeat("x", 2048), public, "unusable"},
 
 		{"B-093 metadata service", "https://169.254.169.254/token", public, "suspicious"},
 		{"B-093 private 10", "https://10.1.2.3/token", public, "suspicious"},

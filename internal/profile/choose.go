@@ -87,7 +87,7 @@ func readKeyfob(path string, seen fs.FileInfo) (string, error) {
 	if err := regular(path, seen); err != nil {
 		return "", err
 	}
-	text, info, err := readText(path, maxName)
+	text, info, err := ReadText(path, maxName)
 	if err != nil {
 		return "", err
 	}

@@ -25,7 +25,7 @@ type Client struct {
 
 // ReadClientFile reads a client file.
 func ReadClientFile(path string) (Client, error) {
-	text, info, err := readText(path, maxFile)
+	text, info, err := ReadText(path, maxFile)
 	if err != nil {
 		return Client{}, fmt.Errorf("client file %w", err)
 	}

@@ -33,7 +33,7 @@ func guardDir(dir string) error {
 
 // readGuarded reads a file of ours that nobody else may change.
 func readGuarded(path string, limit int) (string, error) {
-	text, info, err := readText(path, limit)
+	text, info, err := ReadText(path, limit)
 	if errors.Is(err, fs.ErrPermission) {
 		return "", kinded{ErrLocal, err}
 	}

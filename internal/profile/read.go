@@ -14,8 +14,9 @@ import (
 // maxFile is the most that is read of a profile or a client file; real ones have less than 2 KiB.
 const maxFile = 64 << 10
 
-// readText reads a small regular file of text. The errors name the file.
-func readText(path string, limit int) (string, fs.FileInfo, error) {
+// ReadText reads a regular file of up to limit bytes of text, with or without a byte order mark. It
+// does not wait for the writer of a pipe. The errors name the file.
+func ReadText(path string, limit int) (string, fs.FileInfo, error) {
 	data, info, err := readRegular(path, limit)
 	if err != nil {
 		return "", nil, err

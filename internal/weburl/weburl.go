@@ -39,6 +39,9 @@ func Parse(address string) (*url.URL, error) {
 	if c := odd(address); c != "" {
 		return nil, fmt.Errorf("the address holds %s, which must be percent-encoded", c)
 	}
+	if strings.Contains(address, "$(") { // a command, to the shell that an address is pasted into
+		return nil, errors.New(`the address holds "$(", which must be percent-encoded`)
+	}
 	if err := checkEscapes(address); err != nil {
 		return nil, err
 	}

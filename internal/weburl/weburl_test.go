@@ -97,6 +97,8 @@ func addresses() []struct{ name, address, want string } {
 		{"B-092 name like an option", "https://-x.example/", name},
 		{"B-092 underscore first", "https://_x.example/", name},
 		{"B-092 exclamation mark in the name", "https://x!.example/", name},
+		{"B-092 command", "https://x.example/?$(calc)", `"$("`},
+		{"B-092 command in the path", "https://x.example/$(calc)", `"$("`},
 		{"B-092 command in the name", "https://$(calc).example/", name},
 		{"B-092 label too long", "https://" + strings.Repeat("a", 64) + ".example/", name},
 		{"B-092 name too long", "https://" + strings.Repeat("a.", 127) + "b/", name},
