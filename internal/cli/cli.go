@@ -65,6 +65,7 @@ type app struct {
 	caFile func() (string, error) // whom requests of this run believe, see way; nil: the system's
 
 	device    bool   // this is a login on another device
+	brought   bool   // the person brings the address where the browser ended
 	untouched string // what an interruption has left as it was, for the person
 }
 

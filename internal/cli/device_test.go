@@ -51,6 +51,7 @@ func visitPending(ts *testscript.TestScript, who string) {
 	}
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &login))
 	ts.Setenv("ID", login.ID)
+	ts.Check(os.WriteFile(ts.MkAbs("begun"), []byte(login.URL+"\n"), 0o600))
 	if who == "nobody" {
 		return
 	}

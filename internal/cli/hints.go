@@ -44,7 +44,7 @@ func (a *app) hint(err error) string {
 	if is[*loopback.MisledError](err) {
 		return "look for localhost in the hosts file, or give --redirect-host 127.0.0.1"
 	}
-	if is[*loopback.MalformedError](err) || errors.Is(err, loopback.ErrForeign) || errors.Is(err, errNoInput) {
+	if is[*loopback.MalformedError](err) || a.brought && loopback.Incomplete(err) || errors.Is(err, loopback.ErrForeign) || errors.Is(err, errNoInput) {
 		return "copy the whole address of the page where the browser ended, from http:// to the end, and run it again"
 	}
 	if errors.Is(err, profile.ErrNoClient) {

@@ -62,6 +62,8 @@ func (a *app) judge(text string, offer func(query string) error) {
 	err := offer(query)
 	switch {
 	case err == nil:
+	case loopback.Incomplete(err):
+		a.say("What you pasted was not used: it is not the address that the browser ended on, or not all of it. Copy all of that, from http:// to the end.")
 	case !errors.Is(err, loopback.ErrForeign):
 		a.say("What you pasted was not used: %v", err)
 	case strings.Contains("&"+query, "&state="):

@@ -55,6 +55,7 @@ func TestPasteSignsIn(t *testing.T) {
 	for _, wrong := range []struct{ text, said string }{
 		{"http://localhost/oauth2callback?code=stolen&state=another", "What you pasted was not used: it belongs to another login."},
 		{"4/0AbcDef", "What you pasted was not used: it is not the whole address."},
+		{address, "What you pasted was not used: it is not the address that the browser ended on, or not all of it."},
 	} {
 		if _, err := io.WriteString(in, wrong.text+"\n"); err != nil {
 			t.Fatal(err)

@@ -120,6 +120,7 @@ func TestPasting(t *testing.T) {
 		{name: "B-189g only the code", pieces: []string{"4/0Ab_c-d\n"}, said: "it is not the whole address"},
 		{name: "B-189g only the code, by name", pieces: []string{"?code=4%2F0Ab_c-d\n"}, said: "it is not the whole address"},
 		{name: "the address where it began", pieces: []string{"http://localhost:5000/\n"}, said: "it is not the whole address"},
+		{name: "the address to sign in at", pieces: []string{"https://a.example/authorize?client_id=c&state=STATE234\n"}, said: "it is not the address that the browser ended on"},
 		{name: "in another issuer's name", pieces: []string{strings.Replace(address, "a.example", "b.example", 1) + "\n"}, said: "mix-up"},
 		{name: "a novel", pieces: []string{strings.Repeat("x", maxPaste), strings.Repeat("y", maxPaste), "\n"}, said: "malformed answer (too long)"},
 	} {

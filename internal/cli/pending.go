@@ -125,7 +125,7 @@ func (a *app) resume(ctx context.Context, f *pflag.FlagSet, o loginOptions) erro
 	pending.Plan.Keep = func() error { return a.profiles().Save(p) }
 	pending.Plan.Replace = pending.Plan.Replace || o.replace
 	var query secret.Text
-	if !pending.OnDevice() {
+	if a.brought = !pending.OnDevice(); a.brought {
 		if query, err = a.readCallback(ctx, o.timeout); err != nil {
 			return err
 		}

@@ -91,6 +91,7 @@ func TestOffer(t *testing.T) {
 		own + strings.Repeat("x", maxQuery):  "too long",
 		"code=%zz&state=" + testState:        "bad encoding",
 		"code=&state=" + testState + "&iss=": "the code is empty",
+		"client_id=c&state=" + testState:     "empty answer",
 	} {
 		if err := s.Offer(query); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("B-189g %.60q: %v", query, err)
@@ -122,6 +123,22 @@ func TestAnOfferOfARefusal(t *testing.T) {
 		t.Fatal(err)
 	}
 	if a, err := s.Wait(t.Context()); err != nil || a.Error != "access_denied" {
+		t.Errorf("Wait gave %v, %v", a, err)
+	}
+}
+
+// Of an address that somebody copied the end may be missing.
+func TestAnOfferThatLacksTheIssuer(t *testing.T) {
+	s, _ := running(t, promised(expectation()))
+	for _, query := range []string{"code=cut&state=" + testState, "client_id=c&state=" + testState} {
+		if err := s.Offer(query); !errors.Is(err, ErrIssuerMissing) {
+			t.Errorf("%s: %v", query, err)
+		}
+	}
+	if err := s.Offer("code=whole&state=" + testState + "&iss=" + testIssuer); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := s.Wait(t.Context()); err != nil || a.Code.Reveal() != "whole" {
 		t.Errorf("Wait gave %v, %v", a, err)
 	}
 }

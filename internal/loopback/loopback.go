@@ -88,6 +88,12 @@ var (
 	ErrImplicit      = errors.New("unsupported (implicit) answer: it carries tokens")
 )
 
+// Incomplete tells whether an error of Read may come of an address that somebody copied: it has the
+// state, as the address to sign in at has it, too, but not the answer, or not all of it.
+func Incomplete(err error) bool {
+	return errors.Is(err, ErrEmpty) || errors.Is(err, ErrIssuerMissing)
+}
+
 // MalformedError is a callback that no provider would send. The server ignores it.
 type MalformedError struct{ Reason string } // a fixed text; nothing of the request is in it
 

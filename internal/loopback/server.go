@@ -165,7 +165,7 @@ func (s *Server) Lead(address string) {
 // why it is not the answer; then the server goes on waiting. If a browser was first, it counts.
 func (s *Server) Offer(query string) error {
 	answer, err := s.expect.Read(query)
-	if foreign(err) {
+	if foreign(err) || Incomplete(err) {
 		return err
 	}
 	if s.answer.CompareAndSwap(nil, &result{answer, err, true}) {
