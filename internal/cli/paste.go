@@ -85,11 +85,20 @@ func pastedQuery(text string) string {
 	}, text)
 	text = strings.Trim(text, "\"'`<>()“”‘’«»")
 	text, _, _ = strings.Cut(text, "#")
-	if _, query, found := strings.Cut(text, "?"); found {
-		return query
+	if page, query, found := strings.Cut(text, "?"); found {
+		return lastOf(query, page+"?")
 	}
 	if strings.Contains(text, "://") {
 		return ""
 	}
 	return text
+}
+
+// lastOf gives what follows the last address that begins so: nothing is shown of what is pasted, so
+// people paste it again.
+func lastOf(query, beginning string) string {
+	if i := strings.LastIndex(query, beginning); i >= 0 && beginning != "?" {
+		query = query[i+len(beginning):]
+	}
+	return query
 }

@@ -35,6 +35,11 @@ func TestPastedQuery(t *testing.T) {
 		"with a fragment":          address + "#",
 		"with invisible signs":     "\ufeff" + address + "\u200b",
 		"of a browser in a mail":   "\u201c" + address + "\u201d",
+		"twice":                    address + address + "\n",
+		"twice, with line breaks":  address + "\n" + address + "\n",
+		"twice, in quotes":         `"` + address + `" "` + address + `"`,
+		"after half of it":         address[:60] + address,
+		"after another one":        "http://localhost:5000/oauth2callback?code=a&state=b " + address,
 		"with a NUL and a control": address[:40] + "\x00\x07" + address[40:],
 	} {
 		if got := pastedQuery(text); got != query {
