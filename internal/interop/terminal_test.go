@@ -63,6 +63,18 @@ func TestTerminalIsRestored(t *testing.T) {
 			_, err = io.WriteString(terminal, "\x03")
 			must(k.t, err)
 		}, 130},
+		{"Ctrl-Z and Ctrl-\\, then Ctrl-C", func(k *keyfob, terminal *os.File, said *watched, _ string, _ *exec.Cmd) {
+			state, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
+			must(k.t, err)
+			if state.Cc[unix.VSUSP] != 0 { // it would be without effect here: there is no shell that could go on with it
+				k.t.Error("Ctrl-Z would stop it; a shell has another terminal then, and gives that back")
+			}
+			_, err = io.WriteString(terminal, "\x1a\x1cxxxx\r")
+			must(k.t, err)
+			said.until(k.t, "What you pasted was not used")
+			_, err = io.WriteString(terminal, "\x03")
+			must(k.t, err)
+		}, 130},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			k := newKeyfob(t, "interop-terminal")

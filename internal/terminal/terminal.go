@@ -27,8 +27,9 @@ func Ours(f *os.File) bool {
 }
 
 // Listen hands on what comes, piece by piece, until f ends or ctx does. While it listens to a
-// terminal nothing is echoed, and lines may be of any length; Ctrl-C works as always. In the end
-// the terminal is as it was, and what nobody read of a late paste is dropped: a shell would show it.
+// terminal nothing is echoed, and lines may be of any length; Ctrl-C works as always, Ctrl-Z and
+// Ctrl-\ do nothing. In the end the terminal is as it was, and what nobody read of a late paste is
+// dropped: a shell would show it.
 func Listen(ctx context.Context, f *os.File, heard chan<- []byte) {
 	restore := func() {}
 	if term.IsTerminal(int(f.Fd())) {

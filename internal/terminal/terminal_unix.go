@@ -28,6 +28,7 @@ func hush(f *os.File) (restore func()) {
 	quiet := *before
 	quiet.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON
 	quiet.Cc[unix.VMIN], quiet.Cc[unix.VTIME] = 1, 0
+	quiet.Cc[unix.VSUSP], quiet.Cc[unix.VQUIT] = noKey, noKey // a shell that goes on with us echoes; one that has lost us may not
 	if err := unix.IoctlSetTermios(fd, setTermios, &quiet); err != nil {
 		return func() {}
 	}
