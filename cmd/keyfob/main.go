@@ -159,7 +159,10 @@ func open(ctx context.Context, address, command string) error {
 	}
 	systembrowser.Stdout, systembrowser.Stderr = silence, silence
 	o := opener()
-	o.System, o.Command = systembrowser.OpenURL, command
+	o.System, o.Command = browser.Desktop, command
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		o.System = systembrowser.OpenURL
+	}
 	return o.Open(ctx, address)
 }
 
