@@ -52,11 +52,11 @@ func (a *app) codeFlow(p profile.Profile, o loginOptions) (oauth.CodeFlow, error
 		Redirect: redirect,
 		Timeout:  o.timeout,
 		Warn:     func(text string) { a.say("warning: %s", text) },
-		Show: func(ctx context.Context, address, redirectURI string) {
+		Show: func(ctx context.Context, address, redirectURI string) error {
 			if p.Port != 0 && redirectURI != p.RedirectURI(p.Port) {
 				a.say("Port %d is taken; the answer comes back to %s", p.Port, redirectURI)
 			}
-			g.show(ctx, address, redirectURI)
+			return g.show(ctx, address, redirectURI)
 		},
 	}
 	if o.secretFile != "-" && !a.Played && a.Ours != nil && a.Ours() {
@@ -85,8 +85,9 @@ func redirectFor(p profile.Profile, listen string) (loopback.Redirect, error) {
 	return r, nil
 }
 
-// show must not wait: while it runs, nobody waits for the browser.
-func (g *guide) show(ctx context.Context, address, redirectURI string) {
+// show must not wait: while it runs, nobody waits for the browser. It is an error if nobody gets to
+// know the address.
+func (g *guide) show(ctx context.Context, address, redirectURI string) error {
 	g.say("%s", g.plan.heading)
 	g.sayAddress("", address)
 	g.sayPort(redirectURI)
@@ -95,11 +96,14 @@ func (g *guide) show(ctx context.Context, address, redirectURI string) {
 	}
 	if g.file != "" {
 		if err := writeWhole(g.file, address+"\n"); err != nil {
-			g.say("warning: --url-file: %v", err)
+			return fmt.Errorf("--url-file: %w", err)
 		}
 	}
 	if g.plan.Open {
-		if err := g.Open(ctx, address, g.facts.browser); err != nil {
+		switch err := g.Open(ctx, address, g.facts.browser); {
+		case err != nil && !g.facts.Terminal && g.file == "":
+			return &nobodyError{err.Error()}
+		case err != nil:
 			g.say("warning: no browser opened: %v", err)
 		}
 	}
@@ -108,6 +112,7 @@ func (g *guide) show(ctx context.Context, address, redirectURI string) {
 		g.say("If the browser ends on a page that cannot be reached, paste that page's address here and press Enter; it is not shown.")
 		g.say("Never paste this address anywhere else: whoever has it can sign in as you.")
 	}
+	return nil
 }
 
 // sayPort says what can be done with the address that the answer comes back to.

@@ -19,11 +19,11 @@ import (
 )
 
 // answering is a browser that goes to the redirect address with an answer.
-func answering(t *testing.T, answer url.Values) func(context.Context, string, string) {
+func answering(t *testing.T, answer url.Values) func(context.Context, string, string) error {
 	hc := &http.Client{Transport: newTransport(t)}
 	var visits sync.WaitGroup
 	t.Cleanup(visits.Wait)
-	return func(_ context.Context, address, redirectURI string) {
+	return func(_ context.Context, address, redirectURI string) error {
 		visits.Go(func() {
 			u, _ := url.Parse(address)
 			values := url.Values{"state": {u.Query().Get("state")}}
@@ -37,6 +37,7 @@ func answering(t *testing.T, answer url.Values) func(context.Context, string, st
 			}
 			_ = resp.Body.Close()
 		})
+		return nil
 	}
 }
 
@@ -97,10 +98,10 @@ func TestAnswerOfNoUse(t *testing.T) {
 // A provider may repeat what it was sent.
 func TestStateInAnswer(t *testing.T) {
 	s := newStage(t, nil)
-	s.flow.Show = func(ctx context.Context, address, redirectURI string) {
+	s.flow.Show = func(ctx context.Context, address, redirectURI string) error {
 		u, _ := url.Parse(address)
 		state := u.Query().Get("state")
-		answering(t, url.Values{"error": {"invalid_request"}, "error_description": {"bad state " + state}, "iss": {s.Issuer}})(ctx, address, redirectURI)
+		return answering(t, url.Values{"error": {"invalid_request"}, "error_description": {"bad state " + state}, "iss": {s.Issuer}})(ctx, address, redirectURI)
 	}
 	_, err := s.signIn(t)
 	wantError(t, err, Unusable, "bad state [secret])")
@@ -109,7 +110,7 @@ func TestStateInAnswer(t *testing.T) {
 func TestPersonSaysNo(t *testing.T) {
 	s := newStage(t, nil)
 	person := s.Person(idptest.Ada, false)
-	s.flow.Show = func(ctx context.Context, address, _ string) { _ = person.Open(ctx, address) }
+	s.flow.Show = func(ctx context.Context, address, _ string) error { return person.Open(ctx, address) }
 	_, err := s.signIn(t)
 	wantError(t, err, Refused, "refused access")
 	if page := person.Wait(t.Context()); page.Err != nil || page.Status != http.StatusOK {
@@ -119,7 +120,7 @@ func TestPersonSaysNo(t *testing.T) {
 
 func TestNobodyAnswers(t *testing.T) {
 	s := newStage(t, nil)
-	s.flow.Show, s.flow.Timeout = func(context.Context, string, string) {}, time.Nanosecond
+	s.flow.Show, s.flow.Timeout = func(context.Context, string, string) error { return nil }, time.Nanosecond
 	_, err := s.signIn(t)
 	if e, ok := errors.AsType[*Error](err); !ok || e.Kind != NoAnswer || !strings.Contains(err.Error(), "nothing was changed") {
 		t.Errorf("B-030d error is %v", err)
@@ -127,13 +128,13 @@ func TestNobodyAnswers(t *testing.T) {
 	for range 20 {
 		ctx, cancel := context.WithCancel(t.Context())
 		s.flow.Timeout = time.Minute
-		s.flow.Show = func(_ context.Context, _, redirectURI string) {
+		s.flow.Show = func(_ context.Context, _, redirectURI string) error {
 			cancel()
 			u, _ := url.Parse(redirectURI)
 			for { // until the server is gone, and there are two reasons to stop waiting for it
 				conn, err := net.Dial("tcp", u.Host)
 				if err != nil {
-					return
+					return nil //nolint:nilerr // it is gone
 				}
 				_ = conn.Close()
 			}
@@ -141,6 +142,18 @@ func TestNobodyAnswers(t *testing.T) {
 		if _, err := s.flow.SignIn(ctx, s.client, s.ask); err != context.Canceled {
 			t.Fatalf("B-030e error is %v", err)
 		}
+	}
+}
+
+// Whoever cannot tell the person where to go does not wait for them.
+func TestNobodyIsTold(t *testing.T) {
+	s := newStage(t, nil)
+	failure := errors.New("no way to tell")
+	s.flow.Show = func(context.Context, string, string) error { return failure }
+	ended := false
+	s.flow.Paste = func(ctx context.Context, _ func(string) error) { <-ctx.Done(); ended = true }
+	if _, err := s.signIn(t); !errors.Is(err, failure) || !ended {
+		t.Errorf("error is %v; what pastes has ended: %v", err, ended)
 	}
 }
 
@@ -152,7 +165,10 @@ func TestPortTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.flow.Redirect.Port, _ = strconv.Atoi(u.Port())
-	s.flow.Show = func(context.Context, string, string) { t.Error("the browser was opened") }
+	s.flow.Show = func(context.Context, string, string) error {
+		t.Error("the browser was opened")
+		return nil
+	}
 	_, err = s.signIn(t)
 	if _, ok := errors.AsType[*loopback.PortTakenError](err); !ok || s.Count(idp.JWKS) != 0 {
 		t.Errorf("error is %v", err)

@@ -22,9 +22,10 @@ import (
 // (RFC 7636), a loopback redirect (RFC 8252, 7.3) and the issuer check of RFC 9207.
 type CodeFlow struct {
 	Redirect loopback.Redirect
-	Show     func(ctx context.Context, address, redirectURI string) // tells the person where to go; must not wait
-	Warn     func(string)
-	Timeout  time.Duration // for the person; nothing else is cut short by it
+	// Show tells the person where to go. It must not wait; its error ends the sign-in.
+	Show    func(ctx context.Context, address, redirectURI string) error
+	Warn    func(string)
+	Timeout time.Duration // for the person; nothing else is cut short by it
 
 	// Paste, if it is not nil, reads elsewhere what the browser was sent back with, and offers the
 	// query of each address. The first true answer counts. It must end when ctx does.
@@ -94,7 +95,9 @@ func (f CodeFlow) ask(ctx context.Context, c *Client, try *attempt, server *loop
 	if f.Paste != nil {
 		pasting.Go(func() { f.Paste(asking, server.Offer) })
 	}
-	f.Show(ctx, try.address(), try.redirectURI)
+	if err := f.Show(ctx, try.address(), try.redirectURI); err != nil {
+		return secret.Text{}, err
+	}
 	return f.wait(ctx, c, server)
 }
 

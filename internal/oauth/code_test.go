@@ -19,7 +19,7 @@ import (
 func TestSignIn(t *testing.T) {
 	s := newStage(t, func(c *idp.Config) { c.RefreshTTL = 7 * 24 * time.Hour })
 	person := s.Person(idptest.Ada, true)
-	s.flow.Show = func(ctx context.Context, address, _ string) { _ = person.Open(ctx, address) }
+	s.flow.Show = func(ctx context.Context, address, _ string) error { return person.Open(ctx, address) }
 	login, err := s.flow.SignIn(t.Context(), s.client, s.ask)
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func TestKeysBeforeCallback(t *testing.T) {
 		}
 	})
 	open := s.Opener()
-	s.flow.Show = func(ctx context.Context, address, _ string) {
+	s.flow.Show = func(ctx context.Context, address, _ string) error {
 		go func() { // ends when the keys were asked for, or with the test
 			select {
 			case <-asked:
@@ -63,6 +63,7 @@ func TestKeysBeforeCallback(t *testing.T) {
 			case <-ctx.Done():
 			}
 		}()
+		return nil
 	}
 	s.mustSignIn(t)
 	order := s.Requests(idp.JWKS, idp.Authorize, idp.Token)

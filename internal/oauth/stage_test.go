@@ -34,13 +34,9 @@ func newStage(t *testing.T, edit func(*idp.Config)) *stage {
 	open := provider.Opener()
 	s.flow = CodeFlow{
 		Redirect: loopback.Redirect{Host: "127.0.0.1", Path: "/oauth2callback"},
-		Show: func(ctx context.Context, address, _ string) {
-			if err := open(ctx, address); err != nil {
-				t.Error(err)
-			}
-		},
-		Warn:    func(text string) { t.Log(text) },
-		Timeout: time.Minute,
+		Show:     func(ctx context.Context, address, _ string) error { return open(ctx, address) },
+		Warn:     func(text string) { t.Log(text) },
+		Timeout:  time.Minute,
 	}
 	return s
 }

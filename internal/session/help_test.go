@@ -61,11 +61,7 @@ func (s *scene) flow(person *idptest.Person) oauth.CodeFlow {
 		Redirect: loopback.Redirect{Host: "localhost", Path: "/oauth2callback"},
 		Timeout:  time.Minute,
 		Warn:     s.warnings.add,
-		Show: func(ctx context.Context, address, _ string) {
-			if err := person.Open(ctx, address); err != nil {
-				s.t.Error(err)
-			}
-		},
+		Show:     func(ctx context.Context, address, _ string) error { return person.Open(ctx, address) },
 	}
 }
 

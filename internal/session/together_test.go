@@ -110,12 +110,12 @@ func TestTwoLoginsAtOnce(t *testing.T) {
 	flow := s.flow(s.provider.Person(idptest.Ada, true))
 	show := flow.Show
 	var second session.Session
-	flow.Show = func(ctx context.Context, address, redirect string) {
+	flow.Show = func(ctx context.Context, address, redirect string) error {
 		var err error
 		if second, err = s.another().Login(ctx, s.plan(), s.flow(s.provider.Person(idptest.Ada, true))); err != nil {
 			t.Error(err)
 		}
-		show(ctx, address, redirect)
+		return show(ctx, address, redirect)
 	}
 	first, err := s.Login(t.Context(), s.plan(), flow)
 	if err != nil {
