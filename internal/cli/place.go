@@ -160,7 +160,11 @@ func (f facts) host() string {
 // tunnel is the command that lets the port of this computer through to the person's own, ready to
 // be typed there.
 func (f facts) tunnel(host string, port int) string {
-	command := fmt.Sprintf("ssh -L %d:%s:%d ", port, host, port)
+	route := fmt.Sprintf("%d:%s:%d", port, host, port)
+	if strings.Contains(host, ":") { // brackets are for ssh, quotes for shells that look for files then
+		route = shellQuote(fmt.Sprintf("%d:[%s]:%d", port, host, port))
+	}
+	command := "ssh -L " + route + " "
 	if server := strings.Fields(f.getenv("SSH_CONNECTION")); len(server) == 4 && server[3] != "22" && plainName(server[3]) {
 		command += "-p " + server[3] + " "
 	}

@@ -145,6 +145,10 @@ func TestTunnel(t *testing.T) {
 			t.Errorf("got %s, want %s", got, test.want)
 		}
 	}
+	f := madeUp("linux", true, nil)
+	if got, want := f.tunnel("::1", 5000), "ssh -L '5000:[::1]:5000' build7"; got != want { // zsh would look for files
+		t.Errorf("got %s, want %s", got, want)
+	}
 }
 
 func TestLinks(t *testing.T) {
