@@ -137,9 +137,12 @@ func (g *guide) sayPort(redirectURI string) {
 	case g.plan.Inside:
 		g.say("To have the answer come back by itself, publish the port (docker run -p 127.0.0.1:%d:%d) and use --listen 0.0.0.0:%d.", port, port, port)
 	}
-	if g.plan.Remote || g.plan.Inside {
+	switch {
+	case g.plan.Remote:
 		g.sayAddress("Then this is the same page: ", short)
-	} else {
+	case g.plan.Inside: // not with --listen: then the address is told to nobody who asks
+		g.sayAddress("If an editor lets the port through by itself, this is the same page: ", short)
+	default:
 		g.sayAddress("The same page, shorter: ", short)
 	}
 }
