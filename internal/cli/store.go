@@ -141,7 +141,10 @@ func (a *app) addUnlockFor(f *pflag.FlagSet) {
 
 func (a *app) unlockTime() (time.Duration, error) {
 	text := a.Getenv("KEYFOB_UNLOCK_FOR")
-	if text == "" || a.unlockFor != defaultUnlock {
+	switch {
+	case a.unlockFor < 0:
+		return 0, usage("--unlock-for %s: a time of 0 or more was expected", a.unlockFor)
+	case text == "" || a.unlockFor != defaultUnlock:
 		return a.unlockFor, nil
 	}
 	d, err := time.ParseDuration(text)

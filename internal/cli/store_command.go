@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -71,6 +72,13 @@ all programs that run as you. Other systems keep nothing; keyfob asks each time 
   keyfob store unlock -p work --unlock-for 8h`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := a.unlockTime()
+			if err != nil {
+				return err
+			}
+			if d < time.Second {
+				return usage("--unlock-for %s: a second at least was expected", d)
+			}
 			f, err := a.sealedFile()
 			if err != nil {
 				return err
@@ -78,11 +86,8 @@ all programs that run as you. Other systems keep nothing; keyfob asks each time 
 			if err := f.Unlock(a.interruptible(cmd)); err != nil {
 				return err
 			}
-			d, err := a.unlockTime()
-			if err == nil {
-				a.say("Unlocked for %s", d)
-			}
-			return err
+			a.say("Unlocked for %s", d)
+			return nil
 		},
 	}
 	a.addUnlockFor(c.Flags())
