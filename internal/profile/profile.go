@@ -70,10 +70,10 @@ func (p Profile) AnyPort() bool { return p.ClientType == Installed }
 func (p Profile) OIDC() bool { return p.Issuer != "" && slices.Contains(p.Scopes, "openid") }
 
 // RedirectURI gives the redirect address with the given port, which is Port unless another one
-// had to be taken.
+// had to be taken. Port 80 is left out: browsers do so.
 func (p Profile) RedirectURI(port int) string {
-	host := strings.Trim(p.RedirectHost, "[]")
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(port)) + p.RedirectPath
+	authority := net.JoinHostPort(strings.Trim(p.RedirectHost, "[]"), strconv.Itoa(port))
+	return "http://" + strings.TrimSuffix(authority, ":80") + p.RedirectPath
 }
 
 // ValidName says what is wrong with the name of a profile. A valid one is safe as a file name.

@@ -81,6 +81,9 @@ func TestRedirectURI(t *testing.T) {
 		if got := p.RedirectURI(5000); got != want {
 			t.Errorf("%s: %s, want %s", host, got, want)
 		}
+		if got, want := p.RedirectURI(80), strings.Replace(want, ":5000", "", 1); got != want { // as the server has it
+			t.Errorf("%s: %s, want %s", host, got, want)
+		}
 	}
 }
 
