@@ -155,7 +155,7 @@ func (h *helper) call(ctx context.Context, what string, in []byte) ([]byte, erro
 		return nil, ctx.Err()
 	case limited.Err() != nil:
 		return nil, h.err(ErrTimeout, fmt.Errorf("%s does not answer", h.program))
-	case strings.TrimSpace(out.String()) == notFound:
+	case what != "store" && strings.TrimSpace(out.String()) == notFound:
 		return nil, ErrNotFound
 	}
 	return nil, h.err(ErrFailed, fmt.Errorf("%s %s: %w%s", h.program, what, err, words(&out, &said)))

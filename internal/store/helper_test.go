@@ -157,6 +157,15 @@ func TestHelperThatForgets(t *testing.T) {
 	}
 }
 
+// What is to be stored cannot be missing, whatever a helper says.
+func TestHelperThatIsConfused(t *testing.T) {
+	played(t, "x", "confused")
+	err := helper(t, "x").Set(t.Context(), "default", []byte("mine"))
+	if !errors.Is(err, store.ErrFailed) || errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "docker-credential-x store: exit status 1: credentials not found") {
+		t.Errorf("%v, want ErrFailed", err)
+	}
+}
+
 // A failure that passes, as while another process writes, is none; one that stays is told.
 func TestHelperThatFailsForAMoment(t *testing.T) {
 	played(t, "x", "busy")
@@ -206,8 +215,12 @@ func playHelper(how, what string) int {
 		os.Stdout.WriteString("too large")
 		return 1
 	}
-	if how == "forget" {
+	switch how {
+	case "forget":
 		return 0
+	case "confused":
+		os.Stdout.WriteString("credentials not found in native keychain\n")
+		return 1
 	}
 	// Several processes may read while it is written.
 	temp := itemPath(rand.Text())
