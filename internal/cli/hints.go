@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -167,8 +168,12 @@ func (a *app) otherStoreHint(err *store.Error) string {
 		return "see what it says: docker-credential-" + program + " list"
 	case errors.Is(err.Err, ErrNoTerminal):
 		return "in a terminal: " + a.command("store unlock") + "; or put the passphrase into a file, and the file's name into KEYFOB_PASSPHRASE_FILE"
+	case errors.Is(err, store.ErrLocked) && errors.Is(err, fs.ErrNotExist):
+		return "have KEYFOB_PASSPHRASE_FILE name a file whose first line is the passphrase"
 	case errors.Is(err, store.ErrLocked):
 		return "run it again with the right passphrase"
+	case errors.Is(err, fs.ErrNotExist):
+		return "put the identity file back where it was: nothing else opens what is sealed for it; or sign in to another profile: keyfob login -p NAME"
 	case errors.Is(err, store.ErrUnavailable):
 		return "put the passphrase into a file, and the file's name into KEYFOB_PASSPHRASE_FILE"
 	}
