@@ -57,6 +57,24 @@ func TestBrowserSignIn(t *testing.T) {
 	wantItems(t, k.profile)
 }
 
+// A person types the short address instead: it leads to the provider's form, and on as ever.
+func TestBrowserAtShortAddress(t *testing.T) {
+	needKeyring(t)
+	c, port := startChromium(t), freePort(t)
+	op := startProvider(t, true, "http://localhost:"+port+"/oauth2callback")
+	k := newKeyfob(t, "interop-short")
+	login := k.login(nil, func(string) {
+		c.do(
+			chromedp.Navigate("http://localhost:"+port+"/"),
+			chromedp.SendKeys(chromedp.CSS("#username"), userName), chromedp.SendKeys(chromedp.CSS("#password"), password),
+			chromedp.Click(chromedp.CSS("button")),
+		)
+		c.lastPage(successTitle, 1)
+	}, "--issuer", op.issuer, "--client-id", nativeClient, "--port", port)
+	login.want(0, "http://localhost:"+port+"/\n", "Signed in as "+email, "!"+c.codes[0])
+	k.run("logout").want(0)
+}
+
 // demo is `keyfob demo` on a terminal of its own.
 type demo struct {
 	handed   <-chan string
