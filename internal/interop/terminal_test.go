@@ -104,6 +104,20 @@ func TestTerminalIsRestored(t *testing.T) {
 	}
 }
 
+// Ctrl-D is no answer: the login ends as it does where nobody can be asked.
+func TestNoAnswerToTheQuestionForAStore(t *testing.T) {
+	k := newKeyfob(t, "interop-question")
+	terminal, said, c := k.onTerminal(bounded(t), []string{"DBUS_SESSION_BUS_ADDRESS=", "XDG_RUNTIME_DIR="},
+		keyfobBinary, "login", "-p", k.profile, "--issuer", "http://127.0.0.1:1", "--client-id", nativeClient)
+	said.until(t, "Which one? [1] ")
+	_, err := io.WriteString(terminal, "\x04")
+	must(t, err)
+	_ = c.Wait()
+	if text := said.until(t, "hint: start a keyring"); c.ProcessState.ExitCode() != 7 || strings.Contains(text, "EOF") {
+		t.Errorf("exit status %d: %s", c.ProcessState.ExitCode(), text)
+	}
+}
+
 // A job in the background takes nothing from the terminal, and is not stopped for trying.
 func TestBackgroundTakesNothing(t *testing.T) {
 	needKeyring(t)

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/term"
 )
 
-// ErrNone says that there is no terminal to ask on.
+// ErrNone says that there is no terminal to ask on, or nobody there who answers: Ctrl-D ends the input.
 var ErrNone = errors.New("there is no terminal to ask on")
 
 // Ask shows a prompt on the terminal itself, whatever the standard streams are, and reads one line.
@@ -57,7 +57,10 @@ func readLine(in *os.File, echo bool) (string, error) {
 		return string(text), err
 	}
 	text, err := bufio.NewReader(in).ReadString('\n')
-	if errors.Is(err, io.EOF) && text != "" {
+	switch {
+	case errors.Is(err, io.EOF) && text == "":
+		return "", ErrNone
+	case errors.Is(err, io.EOF):
 		err = nil
 	}
 	return strings.TrimRight(text, "\r\n"), err
