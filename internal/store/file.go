@@ -136,11 +136,13 @@ const newSuffix = ".new"
 
 // replace writes a file whole, and reads it back before it takes the place of the one before.
 func (f *File) replace(path string, data []byte) error {
-	if err := writeNew(path+newSuffix, data); err != nil {
-		return f.failed(errors.Join(err, os.Remove(path+newSuffix)))
+	err := writeNew(path+newSuffix, data)
+	if err == nil {
+		err = os.Rename(path+newSuffix, path)
 	}
-	if err := os.Rename(path+newSuffix, path); err != nil {
-		return f.failed(errors.Join(err, os.Remove(path+newSuffix)))
+	if err != nil {
+		_ = os.Remove(path + newSuffix) // if it is there; the next write takes its place anyway
+		return f.failed(err)
 	}
 	syncDir(f.o.Dir)
 	return nil

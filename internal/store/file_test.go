@@ -253,6 +253,20 @@ func TestFileAfterACrash(t *testing.T) {
 	}
 }
 
+// What stands in the way of a write is told, and nothing about putting things in order afterwards.
+func TestFileTellsWhyItWasNotWritten(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	s := (&owner{passphrase: "open"}).file(t, in(dir))
+	must(t, s.Set(t.Context(), "default", []byte("one")))
+	must(t, os.MkdirAll(filepath.Join(dir, "item-default.age.new", "child"), 0o700))
+	if err := s.Set(t.Context(), "default", []byte("two")); !errors.Is(err, store.ErrFailed) || strings.Count(err.Error(), ".new") != 1 {
+		t.Errorf("%v", err)
+	}
+	if got, err := s.Get(t.Context(), "default"); err != nil || string(got) != "one" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // The kernel keeps the unlocked identity: another process need not ask, until it is locked, and what
 // belongs to another identity file is not taken.
 func TestFileUnlockedByTheKernel(t *testing.T) {
