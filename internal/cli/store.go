@@ -131,7 +131,7 @@ func fileDir(stateDir, identity string) string {
 const defaultUnlock = 15 * time.Minute
 
 func (a *app) addStoreOptions(f *pflag.FlagSet, identity *string) {
-	f.StringVar(identity, "identity", "", "with the store file: seal for the age identity in this `file`, instead of a passphrase")
+	f.StringVar(identity, "identity", "", "with the store file: seal for the age identity or the SSH key (ed25519, rsa) in this `file`, instead of a passphrase")
 	a.addUnlockFor(f)
 }
 

@@ -21,9 +21,10 @@ another store for its profile:
 
   keyring      this system's keyring
   file         files, each sealed with age. What they are sealed for is protected by a
-               passphrase, or it is an age identity file of your own (--identity FILE): that
-               is worth as much as it is hard for others to read that file, so without a
-               passphrase of its own it keeps out nobody who can read your files
+               passphrase, or it is of your own (--identity FILE): a file of age identities, a
+               plugin's too, or an SSH key (ed25519 or rsa). That is worth as much as it is
+               hard for others to read that file, so without a passphrase of its own it keeps
+               out nobody who can read your files
   helper:NAME  the program docker-credential-NAME, such as helper:pass
 
 keyfob uses the one that was chosen and never falls back to another.

@@ -7,7 +7,7 @@ import (
 )
 
 // CheckStore says what is wrong with the name of a store. The names are keyring, file, file:PATH with
-// the absolute path of an age identity file, and helper:NAME. None is keyring.
+// the absolute path of an identity file, and helper:NAME. None is keyring.
 func CheckStore(name string) error {
 	kind, which, more := strings.Cut(name, ":")
 	switch {

@@ -22,8 +22,8 @@ import (
 // FileOptions say where a File keeps its items and what it seals them with.
 type FileOptions struct {
 	Dir string // for the items; made if it is missing, for this user alone
-	// Identity is an age identity file of the person's own. Empty: one in Dir, made when it is
-	// first needed and sealed with a passphrase.
+	// Identity is a file of the person's own: age identities, sealed with a passphrase or not, or an
+	// SSH key. Empty: one in Dir, made when it is first needed and sealed with a passphrase.
 	Identity string
 	// UnlockFor is how long the kernel keeps an identity once its passphrase was given, where the
 	// kernel can. 0: not at all.

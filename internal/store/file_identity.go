@@ -9,12 +9,15 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"filippo.io/age"
+	"filippo.io/age/agessh"
+	"filippo.io/age/armor"
 	"filippo.io/age/plugin"
 
 	"github.com/keyfob/keyfob/internal/secret"
@@ -71,7 +74,16 @@ func (f *File) Lock() error {
 	return nil
 }
 
-func sealed(text []byte) bool { return bytes.HasPrefix(text, []byte(header)) }
+func sealed(text []byte) bool {
+	if block := sshBlock(text); block != nil {
+		_, sealed := sshKind(block)
+		return sealed
+	}
+	return armored(text) || bytes.HasPrefix(text, []byte(header))
+}
+
+// armored tells whether age has sealed a file as text.
+func armored(text []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(text), []byte(armor.Header)) }
 
 // readIdentity reads the identity file, which is to be nobody else's.
 func (f *File) readIdentity() ([]byte, error) {
@@ -100,6 +112,9 @@ func (f *File) identities(ctx context.Context, create bool) ([]age.Identity, err
 	if err != nil {
 		return nil, err
 	}
+	if err := f.checkSSH(text); err != nil {
+		return nil, err
+	}
 	if sealed(text) {
 		if text, err = f.unseal(ctx, text); err != nil {
 			return nil, err
@@ -121,19 +136,41 @@ func (f *File) unseal(ctx context.Context, text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	open := f.openAge
+	if sshBlock(text) != nil {
+		open = f.openSSH
+	}
+	plain, err := open(text, passphrase)
+	if err != nil {
+		return nil, err
+	}
+	f.keep(text, plain)
+	return plain, nil
+}
+
+// openAge gives the text of an identity file that age has sealed with a passphrase.
+func (f *File) openAge(text []byte, passphrase secret.Text) ([]byte, error) {
 	identity, err := age.NewScryptIdentity(passphrase.Reveal())
 	if err != nil {
 		return nil, f.err(ErrLocked, err)
 	}
+	if armored(text) {
+		if text, err = io.ReadAll(armor.NewReader(bytes.NewReader(bytes.TrimSpace(text)))); err != nil {
+			return nil, fmt.Errorf("unlock %s: %w: %w", f.identityPath(), ErrDamaged, err)
+		}
+	}
 	plain, err := f.open(text, []age.Identity{identity})
 	if errors.Is(err, ErrDenied) {
-		return nil, f.err(ErrLocked, fmt.Errorf("the passphrase does not unlock %s", f.identityPath()))
+		return nil, f.wrongPassphrase()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("unlock %s: %w", f.identityPath(), err)
 	}
-	f.keep(text, plain)
 	return plain, nil
+}
+
+func (f *File) wrongPassphrase() error {
+	return f.err(ErrLocked, fmt.Errorf("the passphrase does not unlock %s", f.identityPath()))
 }
 
 // keep has the kernel keep an unlocked identity. Where it cannot, the passphrase is asked for each time.
@@ -209,8 +246,11 @@ func (f *File) place(text []byte) error {
 	return nil
 }
 
-// parse reads an identity file: identities of age's own and of its plugins, one a line.
+// parse reads an identity file: an SSH key, or identities of age's own and of its plugins, one a line.
 func (f *File) parse(ctx context.Context, text []byte) ([]age.Identity, error) {
+	if sshBlock(text) != nil {
+		return f.parseSSH(text)
+	}
 	var found []age.Identity
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; lines.Scan(); n++ {
@@ -241,34 +281,6 @@ func (f *File) parseLine(ctx context.Context, line string) ([]age.Identity, erro
 	return []age.Identity{plugged{identity}}, nil
 }
 
-// plugged is an identity of a plugin. Its errors say nothing about the item: a token that was
-// not touched does not make it damaged.
-type plugged struct{ *plugin.Identity }
-
-func (p plugged) Unwrap(stanzas []*age.Stanza) ([]byte, error) {
-	key, err := p.Identity.Unwrap(stanzas)
-	if err != nil && !errors.Is(err, age.ErrIncorrectIdentity) {
-		return nil, &Error{"file", ErrFailed, err}
-	}
-	return key, err
-}
-
-// pluginUI lets plugins talk to the person, for as long as the process lives: they know no context.
-func (f *File) pluginUI(ctx context.Context) *plugin.ClientUI {
-	ctx = context.WithoutCancel(ctx)
-	return &plugin.ClientUI{
-		DisplayMessage: func(name, message string) error {
-			f.o.Say("age-plugin-" + name + ": " + message)
-			return nil
-		},
-		RequestValue: func(name, prompt string, hidden bool) (string, error) {
-			answer, err := f.o.Ask(ctx, "age-plugin-"+name+": "+prompt, !hidden)
-			return answer.Reveal(), err
-		},
-		WaitTimer: func(name string) { f.o.Say("waiting for age-plugin-" + name) },
-	}
-}
-
 // recipientsOf gives those that the owner of the identities can open things for.
 func recipientsOf(identities []age.Identity) ([]age.Recipient, error) {
 	var recipients []age.Recipient
@@ -277,6 +289,10 @@ func recipientsOf(identities []age.Identity) ([]age.Recipient, error) {
 		case *age.X25519Identity:
 			recipients = append(recipients, identity.Recipient())
 		case *age.HybridIdentity:
+			recipients = append(recipients, identity.Recipient())
+		case *agessh.Ed25519Identity:
+			recipients = append(recipients, identity.Recipient())
+		case *agessh.RSAIdentity:
 			recipients = append(recipients, identity.Recipient())
 		case plugged:
 			recipients = append(recipients, identity.Recipient())
