@@ -301,7 +301,7 @@ func pkcs1(t *testing.T, key *rsa.PrivateKey, passphrase string) string {
 	if passphrase == "" {
 		return pemText("RSA PRIVATE KEY", der)
 	}
-	block, err := x509.EncryptPEMBlock(rand.Reader, "RSA PRIVATE KEY", der, []byte(passphrase), x509.PEMCipherAES128)
+	block, err := x509.EncryptPEMBlock(rand.Reader, "RSA PRIVATE KEY", der, []byte(passphrase), x509.PEMCipherAES128) //nolint:staticcheck // people have such files
 	must(t, err)
 	return string(pem.EncodeToMemory(block))
 }
