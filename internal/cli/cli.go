@@ -66,6 +66,7 @@ type app struct {
 
 	device    bool   // this is a login on another device
 	brought   bool   // the person brings the address where the browser ended
+	lines     bool   // one JSON document a line: this is not the first
 	untouched string // what an interruption has left as it was, for the person
 }
 

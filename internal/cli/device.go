@@ -13,6 +13,7 @@ func (a *app) deviceFlow(o loginOptions) oauth.DeviceFlow {
 		Warn:    func(text string) { a.say("warning: %s", text) },
 		Show: func(_ context.Context, code oauth.DeviceCode) {
 			if a.json {
+				a.lines = true
 				_ = printJSON(a.Out, deviceDocument(code), "") // if nobody reads it, the result will tell
 			}
 			a.showDevice(code, o.qr)
@@ -41,6 +42,7 @@ func (a *app) showDevice(code oauth.DeviceCode, qr bool) {
 // deviceCode is what a program needs to show the code itself.
 type deviceCode struct {
 	document
+	Event    string  `json:"event"`
 	User     string  `json:"user_code"`
 	Address  string  `json:"verification_uri"`
 	Complete string  `json:"verification_uri_complete"`
@@ -48,7 +50,7 @@ type deviceCode struct {
 }
 
 func deviceDocument(code oauth.DeviceCode) deviceCode {
-	return deviceCode{thisSchema(), code.User, code.Address, code.Complete, stamp(code.Expires)}
+	return deviceCode{thisSchema(), "device_code", code.User, code.Address, code.Complete, stamp(code.Expires)}
 }
 
 // deviceHint gives what to do about an error of a device login, if there is more to say than of

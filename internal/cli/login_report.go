@@ -43,8 +43,13 @@ func (a *app) reportLogin(p profile.Profile, s session.Session, all bool) error 
 }
 
 func (a *app) loginDocument(s session.Session, missing []string) error {
+	event, indent := "", "  "
+	if a.lines {
+		event, indent = "signed_in", ""
+	}
 	return printJSON(a.Out, struct {
 		document
+		Event     string   `json:"event,omitempty"`
 		Profile   string   `json:"profile"`
 		Issuer    string   `json:"issuer"`
 		Subject   string   `json:"sub"`
@@ -56,9 +61,9 @@ func (a *app) loginDocument(s session.Session, missing []string) error {
 		Renewable bool     `json:"renewable"`
 		Store     string   `json:"store"`
 	}{
-		thisSchema(), s.Profile, s.Issuer, s.Subject, s.Email, list(s.Scopes), list(missing),
+		thisSchema(), event, s.Profile, s.Issuer, s.Subject, s.Email, list(s.Scopes), list(missing),
 		stamp(s.Expires), stamp(s.RefreshBy), s.Renewable(), a.StoreName,
-	}, "  ")
+	}, indent)
 }
 
 // testMode explains Google's seven days.

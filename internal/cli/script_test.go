@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,6 +34,7 @@ import (
 //	                       below HOME or TMPDIR holds one
 //	journal OP...          what the last command did with the store, as 'get default'
 //	files DIR NAME...      the files below DIR, all of them
+//	jsonlines N            stdout of the last command is N lines, each a whole JSON object
 //	clock D                goes on by D
 //	hold ADDRESS, release  has the port on 127.0.0.1 or [::1]
 //	envfile FROM TO        copies a file, with $VARIABLES replaced, for nobody else to read
@@ -59,7 +61,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "journal": journal, "files": listFiles,
+			"status": status, "journal": journal, "files": listFiles, "jsonlines": jsonLines,
 			"clock": clock, "hold": hold, "release": release, "idp": control, "envfile": envFile,
 		},
 	})
@@ -276,6 +278,19 @@ func keepsNoSecret(roots ...string) error {
 		}
 	}
 	return nil
+}
+
+func jsonLines(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	out := ts.ReadFile("stdout")
+	if got := strings.Count(out, "\n"); neg || got != want || !strings.HasSuffix(out, "\n") {
+		ts.Fatalf("stdout has %d lines, want %d", got, want)
+	}
+	for line := range strings.Lines(out) {
+		var object map[string]any
+		ts.Check(json.Unmarshal([]byte(line), &object))
+	}
 }
 
 func clock(ts *testscript.TestScript, _ bool, args []string) {
