@@ -37,7 +37,7 @@ const sshd = "/usr/sbin/sshd"
 func newAway(t *testing.T) *away {
 	t.Helper()
 	if runtime.GOOS != "linux" || os.Getuid() != 0 {
-		t.Skip("network namespaces are for root on Linux")
+		skip(t, "a computer of its own is a network namespace, and sshd takes root to start: run the tests as root, on Linux")
 	}
 	for _, program := range []string{"ip", "ssh", "ssh-keygen", sshd} {
 		if _, err := exec.LookPath(program); err != nil {
