@@ -65,6 +65,8 @@ verification_uri; the last has "event": "signed_in". If the login fails, there i
 	a.addStoreOptions(f, &o.identity)
 	o.add(f)
 	addSettings(f)
+	completeWords(c, "provider", profile.Providers())
+	completeWords(c, "store", storeNames())
 	return c
 }
 

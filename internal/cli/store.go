@@ -128,6 +128,9 @@ func fileDir(stateDir, identity string) string {
 	return filepath.Join(dir, "identity-"+hex.EncodeToString(sum[:8]))
 }
 
+// storeNames are those that a shell completes; there are more helpers than pass.
+func storeNames() []string { return []string{session.Keyring, "file", "helper:pass"} }
+
 const defaultUnlock = 15 * time.Minute
 
 func (a *app) addStoreOptions(f *pflag.FlagSet, identity *string) {

@@ -59,6 +59,7 @@ and then empties the old one. If it is stopped before it is done, run it again.
 	}
 	c.Flags().StringVar(&to, "to", "", "the new `store`: keyring, file or helper:NAME")
 	a.addStoreOptions(c.Flags(), &identity)
+	completeWords(c, "to", storeNames())
 	return c
 }
 

@@ -56,7 +56,7 @@ hands it over on standard input instead.
 	c.Flags().DurationVar(&minTTL, "min-ttl", time.Minute, "renew if less than this `time` is left")
 	c.Flags().StringVar(&format, "format", "raw", "`form`: "+strings.Join(tokenFormats(), ", "))
 	c.Flags().BoolVar(&id, "id", false, "print the ID token instead")
-	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(tokenFormats(), cobra.ShellCompDirectiveNoFileComp))
+	completeWords(c, "format", tokenFormats())
 	return c
 }
 

@@ -95,6 +95,11 @@ func (a *app) completeProfiles(*cobra.Command, []string, string) ([]string, cobr
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
+// completeWords has shells complete the values of an option.
+func completeWords(c *cobra.Command, option string, words []string) {
+	_ = c.RegisterFlagCompletionFunc(option, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // fails for unknown flags only
+}
+
 func (a *app) welcome(cmd *cobra.Command) error {
 	names, err := a.profiles().List()
 	if err != nil || len(names) > 0 {
