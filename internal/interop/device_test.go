@@ -29,8 +29,16 @@ func TestDeviceSignIn(t *testing.T) {
 	secret := filepath.Join(t.TempDir(), "secret")
 	must(t, os.WriteFile(secret, []byte(webSecret), 0o600))
 
-	k.deviceLogin(op, "allowed", "--issuer", op.issuer, "--client-id", deviceClient, "--client-secret-file", secret).
-		want(0, "Only continue if YOU started this login on this computer (", `"sub": "`+userName+`"`)
+	done := k.deviceLogin(op, "allowed", "--issuer", op.issuer, "--client-id", deviceClient, "--client-secret-file", secret).
+		want(0, "Only continue if YOU started this login on this computer (")
+	var signedIn struct {
+		Event string `json:"event"`
+		Sub   string `json:"sub"`
+	}
+	must(t, json.Unmarshal([]byte(done.out), &signedIn))
+	if strings.Count(done.out, "\n") != 1 || signedIn.Event != "signed_in" || signedIn.Sub != userName {
+		t.Errorf("the rest of the output is %q", done.out)
+	}
 	op.wantAsked(t, deviceRequests()...)
 	if status, body := op.userinfo(bounded(t), t, strings.TrimSpace(k.run("token").want(0).out)); status == http.StatusUnauthorized {
 		t.Errorf("the provider does not take the token: %d %s", status, body)
@@ -65,12 +73,13 @@ func (k *keyfob) deviceLogin(op *provider, action string, args ...string) result
 	first, err := lines.ReadString('\n')
 	must(k.t, err)
 	var shown struct {
+		Event   string `json:"event"`
 		Code    string `json:"user_code"`
 		Address string `json:"verification_uri"`
 	}
 	must(k.t, json.Unmarshal([]byte(first), &shown))
-	if shown.Address != op.issuer+"/device" {
-		k.t.Errorf("the address is %q", shown.Address)
+	if shown.Event != "device_code" || shown.Address != op.issuer+"/device" {
+		k.t.Errorf("the first line is %q", first)
 	}
 	enterCode(k.t, op, shown.Code, action)
 	_, err = lines.WriteTo(&out)
