@@ -98,7 +98,7 @@ func readKey(raw json.RawMessage) (jose.JSONWebKey, error) {
 		return key, errors.New("malformed RSA key")
 	}
 	key.Key = &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exponent.Int64())}
-	key.KeyID, key.Use = m.text("kid"), m.text("use")
+	key.KeyID, key.Use, key.Algorithm = m.text("kid"), m.text("use"), m.text("alg")
 	return key, nil
 }
 
@@ -129,7 +129,7 @@ func (k *keySet) verify(ctx context.Context, jwt string) ([]byte, error) {
 	if err != nil || len(jws.Signatures) != 1 {
 		return nil, untrusted("the identity token is malformed")
 	}
-	id := jws.Signatures[0].Header.KeyID
+	id, algorithm := jws.Signatures[0].Header.KeyID, jws.Signatures[0].Header.Algorithm
 	if !k.has(id) {
 		if err := k.fetch(ctx); err != nil {
 			return nil, err
@@ -139,8 +139,8 @@ func (k *keySet) verify(ctx context.Context, jwt string) ([]byte, error) {
 		return nil, untrusted("the identity token is signed with a key that the server does not publish")
 	}
 	for _, key := range k.keys {
-		if id != "" && key.KeyID != id {
-			continue
+		if id != "" && key.KeyID != id || key.Algorithm != "" && key.Algorithm != algorithm {
+			continue // a key is for one algorithm (RFC 8725, 3.1)
 		}
 		if payload, err := jws.Verify(key.Key); err == nil {
 			return payload, nil

@@ -135,6 +135,13 @@ func TestKeysOfProvider(t *testing.T) {
 				}, keys...)
 			})
 		}, 1, 0, ""},
+		{"a key for another algorithm", func(_ *testing.T, s *stage) {
+			s.EditJWKS(func(m map[string]any) {
+				for _, key := range m["keys"].([]any) {
+					set("alg", "PS384")(key.(map[string]any))
+				}
+			})
+		}, 1, Untrusted, "signature"},
 		{"the first attempt failed", func(_ *testing.T, s *stage) { s.Script(idp.JWKS, idp.Step{Status: 400}) }, 2, 0, ""},
 		{"down", func(_ *testing.T, s *stage) { s.Script(idp.JWKS, idp.Step{Status: 403, Times: -1}) }, 2, Untrusted, "fetch the keys at "},
 		{"B-031 web page", func(_ *testing.T, s *stage) {
