@@ -34,8 +34,8 @@ func (m *Manager) Logout(ctx context.Context, profile string, local bool) (Outco
 	switch {
 	case e != nil && e.Kind == None:
 		return Outcome{}, errors.Join(m.dropPending(ctx, profile), m.release(profile))
-	case e != nil && (e.Kind == Damaged || local):
-		return m.forget(ctx, profile, Outcome{})
+	case e != nil && e.Kind == Damaged, err != nil && local && ctx.Err() == nil:
+		return m.forget(ctx, profile, Outcome{}) // what cannot be read can perhaps be deleted
 	case err != nil:
 		return Outcome{}, err
 	}

@@ -263,6 +263,30 @@ type keeping struct{ store.Store }
 
 func (keeping) Delete(context.Context, string) error { return store.ErrDenied }
 
+// What cannot be opened any more, because its key is lost, can be forgotten, but not by mistake.
+func TestForgetWhatCannotBeRead(t *testing.T) {
+	s := newScene(t, nil)
+	s.login()
+	whole := s.Store
+	s.Store = unreadable{whole}
+	if _, err := s.Logout(t.Context(), "work", false); !errors.Is(err, store.ErrFailed) {
+		t.Errorf("logout: %v", err)
+	}
+	if _, err := whole.Get(t.Context(), "work"); err != nil {
+		t.Errorf("it is gone: %v", err)
+	}
+	if out, err := s.Logout(t.Context(), "work", true); err != nil || !out.Removed {
+		t.Errorf("logout --local: %+v, %v", out, err)
+	}
+	s.Store = whole
+	s.nobody()
+}
+
+// unreadable is a store that lets nobody see what it has.
+type unreadable struct{ store.Store }
+
+func (unreadable) Get(context.Context, string) ([]byte, error) { return nil, store.ErrFailed }
+
 // B-096: a session keeps the addresses that it had at login. What a provider's description says
 // later sends no refresh token anywhere.
 func TestARefreshTokenGoesWhereItCameFrom(t *testing.T) {
