@@ -76,7 +76,10 @@ func bindPort(ctx context.Context, addresses []string, port int) (_ []net.Listen
 }
 
 func family(address string) string {
-	if strings.Contains(address, ":") {
+	switch {
+	case address == "::":
+		return "tcp" // who asks for all addresses means both families
+	case strings.Contains(address, ":"):
 		return "tcp6" // this alone, no mapped IPv4
 	}
 	return "tcp4"
