@@ -91,8 +91,12 @@ func (a *app) execute(ctx context.Context, args []string) error {
 	return root.ExecuteContext(ctx)
 }
 
-// Command gives the command tree for those who describe it: man pages, reference.
-func Command(env Env) *cobra.Command { return (&app{Env: env}).root("") }
+// Command gives the command tree for those who describe it, whatever the environment: man pages,
+// reference.
+func Command(env Env) *cobra.Command {
+	env.Getenv = func(string) string { return "" }
+	return (&app{Env: env}).root("")
+}
 
 // command makes one command of the tree.
 type command struct {
@@ -146,7 +150,7 @@ tokens in this system's keyring, and gives a valid one to whatever needs it.`,
 	flags.BoolVar(&a.json, "json", false, "print JSON, errors too")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say which requests are made (never what is in them)")
 	_ = root.RegisterFlagCompletionFunc("profile", a.completeProfiles) // fails for unknown flags only
-	a.unlockFor = defaultUnlock                                        // also where no command has the option
+	a.unlockFor = a.defaultUnlock()                                    // also where no command has the option
 	commands := a.commands(first)
 	for _, c := range commands {
 		root.AddCommand(c.make())

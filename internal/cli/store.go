@@ -131,7 +131,15 @@ func fileDir(stateDir, identity string) string {
 // storeNames are those that a shell completes; there are more helpers than pass.
 func storeNames() []string { return []string{session.Keyring, "file", "helper:pass"} }
 
-const defaultUnlock = 15 * time.Minute
+// defaultUnlock is what the environment says, if that can be read. If not, unlockTime tells.
+func (a *app) defaultUnlock() time.Duration {
+	if d, err := time.ParseDuration(a.Getenv(unlockVariable)); err == nil {
+		return d
+	}
+	return 15 * time.Minute
+}
+
+const unlockVariable = "KEYFOB_UNLOCK_FOR"
 
 func (a *app) addStoreOptions(f *pflag.FlagSet, identity *string) {
 	f.StringVar(identity, "identity", "", "with the store file: seal for the age identity or the SSH key (ed25519, rsa) in this `file`, instead of a passphrase")
@@ -139,22 +147,18 @@ func (a *app) addStoreOptions(f *pflag.FlagSet, identity *string) {
 }
 
 func (a *app) addUnlockFor(f *pflag.FlagSet) {
-	f.DurationVar(&a.unlockFor, "unlock-for", defaultUnlock, "`time` for which the kernel keeps the file store unlocked, on Linux (or KEYFOB_UNLOCK_FOR)")
+	f.DurationVar(&a.unlockFor, "unlock-for", a.defaultUnlock(), "`time` for which the kernel keeps the file store unlocked, on Linux (or "+unlockVariable+")")
 }
 
 func (a *app) unlockTime() (time.Duration, error) {
-	text := a.Getenv("KEYFOB_UNLOCK_FOR")
-	switch {
-	case a.unlockFor < 0:
+	text := a.Getenv(unlockVariable)
+	if d, err := time.ParseDuration(text); text != "" && (err != nil || d < 0) {
+		return 0, usage(unlockVariable+": a time such as 15m was expected, not %.40q", text)
+	}
+	if a.unlockFor < 0 {
 		return 0, usage("--unlock-for %s: a time of 0 or more was expected", a.unlockFor)
-	case text == "" || a.unlockFor != defaultUnlock:
-		return a.unlockFor, nil
 	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 {
-		return 0, usage("KEYFOB_UNLOCK_FOR: a time such as 15m was expected, not %.40q", text)
-	}
-	return d, nil
+	return a.unlockFor, nil
 }
 
 func (a *app) ask(ctx context.Context, prompt string, echo bool) (secret.Text, error) {
