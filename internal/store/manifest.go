@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // The item under a secret's own name, its head, is one of three things, told apart by how it begins:
@@ -83,4 +84,20 @@ func marked(item []byte) bool {
 // partName is the name of one part. Callers' names have no piece that begins with a dot.
 func partName(name, slot string, i int) string {
 	return name + "/." + slot + "." + strconv.Itoa(i)
+}
+
+// split cuts a secret into pieces of up to limit bytes. Text is not cut inside a character, for
+// a keyring that keeps text may refuse or mend halves.
+func split(secret []byte, limit int) [][]byte {
+	text := utf8.Valid(secret)
+	var pieces [][]byte
+	for len(secret) > limit {
+		cut := limit
+		for text && !utf8.RuneStart(secret[cut]) {
+			cut--
+		}
+		pieces = append(pieces, secret[:cut])
+		secret = secret[cut:]
+	}
+	return append(pieces, secret)
 }

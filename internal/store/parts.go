@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"unicode/utf8"
 )
 
 // parts is a Store over one whose items are small, and whose word is not taken for what it kept.
@@ -284,20 +283,4 @@ func (p *parts) clear(ctx context.Context, name, slot string, known int) error {
 		}
 	}
 	return nil
-}
-
-// split cuts a secret into pieces of up to limit bytes. Text is not cut inside a character, for
-// a keyring that keeps text may refuse or mend halves.
-func split(secret []byte, limit int) [][]byte {
-	text := utf8.Valid(secret)
-	var pieces [][]byte
-	for len(secret) > limit {
-		cut := limit
-		for text && !utf8.RuneStart(secret[cut]) {
-			cut--
-		}
-		pieces = append(pieces, secret[:cut])
-		secret = secret[cut:]
-	}
-	return append(pieces, secret)
 }
