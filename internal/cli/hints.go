@@ -174,17 +174,12 @@ func (a *app) otherStoreHint(err *store.Error) string {
 		return "run it again with the right passphrase"
 	case errors.Is(err, fs.ErrNotExist):
 		return "put the identity file back where it was: nothing else opens what is sealed for it; or sign in to another profile: keyfob login -p NAME"
-	case isKeyKind(err):
+	case is[*store.KeyKindError](err):
 		return "give --identity another key: ssh-keygen -t ed25519 -f FILE, or age-keygen -o FILE; security keys need an age plugin"
 	case errors.Is(err, store.ErrUnavailable):
 		return "put the passphrase into a file, and the file's name into KEYFOB_PASSPHRASE_FILE"
 	}
 	return ""
-}
-
-func isKeyKind(err error) bool {
-	_, ok := errors.AsType[*store.KeyKindError](err)
-	return ok
 }
 
 // command gives the command line for the profile that this run is about.
