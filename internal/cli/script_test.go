@@ -67,10 +67,11 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// condition tells whether [ipv6] holds, and [optional]: what is missing here may be left out.
+// condition tells whether [ipv6] holds, and [with:PROGRAM]: it is here, or nothing may be left out.
 func condition(name string) (bool, error) {
-	if name == "optional" {
-		return os.Getenv("KEYFOB_TEST_REQUIRE") != "1", nil
+	if program, ok := strings.CutPrefix(name, "with:"); ok {
+		_, err := exec.LookPath(program)
+		return err == nil || os.Getenv("KEYFOB_TEST_REQUIRE") == "1", nil
 	}
 	if name != "ipv6" {
 		return false, fmt.Errorf("there is no condition %q", name)
