@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package browser
 
@@ -16,7 +16,7 @@ func desktopOf(t *testing.T, status string, names ...string) (notes string) {
 	t.Helper()
 	dir := t.TempDir()
 	notes = filepath.Join(dir, "notes")
-	for _, program := range []string{"sh", "env", "ps"} {
+	for _, program := range []string{"sh", "env"} {
 		path, err := exec.LookPath(program)
 		if err != nil {
 			t.Fatal(err)
@@ -26,7 +26,8 @@ func desktopOf(t *testing.T, status string, names ...string) (notes string) {
 		}
 	}
 	for _, name := range names {
-		script := "#!/bin/sh\necho " + name + " \"$1\" \"$BROWSER\" $$ $(ps -o sid= -p $$) >> '" + notes + "'\nexit " + status + "\n"
+		script := "#!/bin/sh\nread -r _ _ _ _ _ session _ </proc/$$/stat\necho " + name +
+			" \"$1\" \"$BROWSER\" $$ $session >> '" + notes + "'\nexit " + status + "\n"
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700); err != nil {
 			t.Fatal(err)
 		}
