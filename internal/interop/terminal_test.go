@@ -106,6 +106,7 @@ func TestTerminalIsRestored(t *testing.T) {
 
 // Ctrl-D is no answer: the login ends as it does where nobody can be asked.
 func TestNoAnswerToTheQuestionForAStore(t *testing.T) {
+	needKeyring(t) // without one keyfob is not built
 	k := newKeyfob(t, "interop-question")
 	terminal, said, c := k.onTerminal(bounded(t), []string{"DBUS_SESSION_BUS_ADDRESS=", "XDG_RUNTIME_DIR="},
 		keyfobBinary, "login", "-p", k.profile, "--issuer", "http://127.0.0.1:1", "--client-id", nativeClient)
