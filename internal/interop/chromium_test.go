@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -53,11 +54,13 @@ func startChromium(t *testing.T) *chromium {
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // it has no sandbox for root
 	}
-	allocator, stop := chromedp.NewExecAllocator(bounded(t), options...)
+	ctx, end := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute) // t's ends before the cleanup, and kills it
+	allocator, stop := chromedp.NewExecAllocator(ctx, options...)
 	tab, _ := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
 		_ = chromedp.Cancel(tab) // closes the browser and waits for its end
 		stop()
+		end()
 	})
 	c := &chromium{t: t, tab: tab}
 	must(t, chromedp.Listen(tab, c.hear))
