@@ -139,7 +139,7 @@ func startBus(t *testing.T, kind ...string) testBus {
 	}
 	home := t.TempDir()
 	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CACHE_HOME=" + home, "XDG_RUNTIME_DIR=" + home}
-	command := exec.CommandContext(t.Context(), daemon, append(kind, "--nofork", "--nopidfile", "--print-address")...)
+	command := exec.CommandContext(t.Context(), daemon, append(kind, "--address=unix:dir="+home, "--nofork", "--nopidfile", "--print-address")...)
 	command.Env = env
 	out, err := command.StdoutPipe()
 	must(t, err)
