@@ -14,13 +14,13 @@ const graphical = "x-www-browser:firefox:chromium:chromium-browser:google-chrome
 // leave it our terminal.
 func Desktop(address string) error {
 	err := errors.New("there is neither xdg-open nor x-www-browser")
-	for _, argv := range [][]string{{"xdg-open", address}, {"x-www-browser", address}} {
-		path, missing := exec.LookPath(argv[0])
+	for _, program := range []string{"xdg-open", "x-www-browser"} {
+		path, missing := exec.LookPath(program)
 		if missing != nil {
 			continue
 		}
-		cmd := exec.Command("env", "BROWSER="+graphical, path, argv[1])
-		cmd.SysProcAttr = detached()
+		cmd := exec.Command(path, address)
+		cmd.Env, cmd.SysProcAttr = append(cmd.Environ(), "BROWSER="+graphical), detached()
 		if err = cmd.Run(); err == nil {
 			return nil
 		}
