@@ -47,7 +47,8 @@ func Approve(ctx context.Context, client *http.Client, address, account string, 
 	return callback, err
 }
 
-// SignIn plays the person to the end: they allow, and the browser goes where the provider sends it, and to the last page.
+// SignIn plays the person to the end: they allow, and the browser goes where the provider sends it,
+// and to the last page.
 func SignIn(ctx context.Context, client *http.Client, address, account string) error {
 	callback, err := Approve(ctx, client, address, account, true)
 	if err != nil {
