@@ -13,20 +13,30 @@ import (
 	"github.com/keyfob/keyfob/internal/session"
 )
 
+// smallDisk gives a directory on a disk of its own.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("none", dir, "tmpfs", 0, size+",mode=0700"); err != nil {
+		if os.Getenv("KEYFOB_TEST_REQUIRE") == "1" {
+			t.Fatal("must not be skipped here: cannot mount a small disk:", err)
+		}
+		t.Skip("cannot mount a small disk:", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
 // B-160: the disk for locks is full. No refresh token is spent without a lock; a token that serves
 // is served.
 func TestFullDisk(t *testing.T) {
 	s := newScene(t, nil)
 	login := s.login()
-	s.StateDir = t.TempDir()
-	if err := syscall.Mount("none", s.StateDir, "tmpfs", 0, "nr_inodes=1,mode=0700"); err != nil {
-		t.Skip("cannot mount a small disk:", err)
-	}
-	defer func() {
-		if err := syscall.Unmount(s.StateDir, 0); err != nil {
-			t.Error(err)
-		}
-	}()
+	s.StateDir = smallDisk(t, "nr_inodes=1")
 	if got, err := s.Token(t.Context(), "work", time.Minute); err != nil || got.Access != login.Access {
 		t.Errorf("a valid token was not served: %v", err)
 	}
@@ -49,15 +59,7 @@ func TestFullDisk(t *testing.T) {
 func TestAlmostFullDisk(t *testing.T) {
 	s := newScene(t, nil)
 	s.login()
-	s.StateDir = t.TempDir()
-	if err := syscall.Mount("none", s.StateDir, "tmpfs", 0, "size=4k,mode=0700"); err != nil {
-		t.Skip("cannot mount a small disk:", err)
-	}
-	defer func() {
-		if err := syscall.Unmount(s.StateDir, 0); err != nil {
-			t.Error(err)
-		}
-	}()
+	s.StateDir = smallDisk(t, "size=4k")
 	_ = os.WriteFile(filepath.Join(s.StateDir, "filler"), make([]byte, 1<<20), 0o600) // fails when the disk is full
 	got, renewed, err := s.Refresh(t.Context(), "work", 0)
 	if err != nil || !renewed || s.stored().Refresh != got.Refresh {
