@@ -61,7 +61,7 @@ func aged(document []byte) ([]byte, error) {
 func (b *bench) storm(ctx context.Context) ([]budget, error) {
 	rounds, callers := 20, 200
 	if b.short {
-		rounds, callers = 2, 100
+		rounds, callers = 5, 100
 	}
 	most := 0
 	var alone, ratios []float64

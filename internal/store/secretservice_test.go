@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -287,32 +288,41 @@ func TestNewestItem(t *testing.T) {
 }
 
 // playItems makes the test the Secret Service of the bus, one that is open. Each item's secret is
-// its number.
+// its number. It has no patience with clients that begin with OpenSession: gnome-keyring dies of them.
 func (b testBus) playItems(t *testing.T, collection dbus.ObjectPath, changed []uint64) {
 	t.Helper()
+	var known atomic.Bool
 	var items []dbus.ObjectPath
 	for i, at := range changed {
 		item := dbus.ObjectPath(fmt.Sprintf("%s/collection/any/%d", secretsPath, i))
 		items = append(items, item)
-		must(t, b.ExportMethodTable(map[string]any{
-			"GetSecret": func(session dbus.ObjectPath) (secretValue, *dbus.Error) {
-				return newSecret(session, strconv.Itoa(i)), nil
-			},
-		}, item, "org.freedesktop.Secret.Item"))
-		must(t, b.ExportMethodTable(map[string]any{
-			"Get": func(string, string) (dbus.Variant, *dbus.Error) { return dbus.MakeVariant(at), nil },
-		}, item, "org.freedesktop.DBus.Properties"))
+		b.export(t, item, "org.freedesktop.Secret.Item", "GetSecret", func(session dbus.ObjectPath) (secretValue, *dbus.Error) {
+			return newSecret(session, strconv.Itoa(i)), nil
+		})
+		b.export(t, item, properties, "Get", func(string, string) (dbus.Variant, *dbus.Error) { return dbus.MakeVariant(at), nil })
 	}
-	must(t, b.ExportMethodTable(map[string]any{
-		"OpenSession": func(string, dbus.Variant) (dbus.Variant, dbus.ObjectPath, *dbus.Error) {
-			return dbus.MakeVariant(""), secretsPath + "/session/s1", nil
-		},
-	}, secretsPath, "org.freedesktop.Secret.Service"))
-	must(t, b.ExportMethodTable(map[string]any{
-		"SearchItems": func(map[string]string) ([]dbus.ObjectPath, *dbus.Error) { return items, nil },
-	}, collection, "org.freedesktop.Secret.Collection"))
+	b.export(t, secretsPath, properties, "Get", func(string, string) (dbus.Variant, *dbus.Error) {
+		known.Store(true)
+		return dbus.MakeVariant([]dbus.ObjectPath{secretsPath + "/collection/any", collection}), nil
+	})
+	b.export(t, secretsPath, "org.freedesktop.Secret.Service", "OpenSession", func(string, dbus.Variant) (dbus.Variant, dbus.ObjectPath, *dbus.Error) {
+		if !known.Load() {
+			t.Error("OpenSession came first")
+		}
+		return dbus.MakeVariant(""), secretsPath + "/session/s1", nil
+	})
+	b.export(t, collection, "org.freedesktop.Secret.Collection", "SearchItems", func(map[string]string) ([]dbus.ObjectPath, *dbus.Error) {
+		return items, nil
+	})
 	_, err := b.RequestName(secrets, dbus.NameFlagDoNotQueue)
 	must(t, err)
+}
+
+const properties = "org.freedesktop.DBus.Properties"
+
+func (b testBus) export(t *testing.T, path dbus.ObjectPath, of, method string, answer any) {
+	t.Helper()
+	must(t, b.ExportMethodTable(map[string]any{method: answer}, path, of))
 }
 
 // secretValue is one as the Secret Service has it.

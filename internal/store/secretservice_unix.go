@@ -3,6 +3,8 @@
 package store
 
 import (
+	"slices"
+
 	"github.com/godbus/dbus/v5"
 	"github.com/zalando/go-keyring"
 )
@@ -13,7 +15,7 @@ const (
 )
 
 // systemGet reads an item of the Secret Service. go-keyring makes eight calls for one, and takes any
-// of several that bear one name. This makes three, for every script waits for it, and takes the one
+// of several that bear one name. This makes four, for every script waits for it, and takes the one
 // that was changed last. Whatever is not there to be read at once is left to go-keyring: it
 // knows how to unlock, and says what is wrong.
 func systemGet(service, name string) (string, error) {
@@ -29,7 +31,11 @@ func systemCopies(service, name string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	items, err := itemsOf(conn, service, name)
+	collection, err := collectionOf(conn)
+	if err != nil {
+		return 0, err
+	}
+	items, err := itemsOf(conn, collection, service, name)
 	return len(items), err
 }
 
@@ -38,8 +44,12 @@ func newestSecret(service, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	collection, err := collectionOf(conn)
+	if err != nil {
+		return "", err
+	}
 	opening := conn.Object(secrets, secretsPath).Go("org.freedesktop.Secret.Service.OpenSession", 0, nil, "plain", dbus.MakeVariant(""))
-	items, err := itemsOf(conn, service, name)
+	items, err := itemsOf(conn, collection, service, name)
 	if err != nil {
 		return "", err
 	}
@@ -62,16 +72,22 @@ func newestSecret(service, name string) (string, error) {
 	return string(secret.Value), err
 }
 
-// itemsOf finds items where go-keyring keeps them: in the collection "login", or in the default one
-// where there is no such collection.
-func itemsOf(conn *dbus.Conn, service, name string) (items []dbus.ObjectPath, err error) {
-	attributes := map[string]string{"service": service, "username": name}
-	for _, collection := range []dbus.ObjectPath{"/collection/login", "/aliases/default"} {
-		err = conn.Object(secrets, secretsPath+collection).Call("org.freedesktop.Secret.Collection.SearchItems", 0, attributes).Store(&items)
-		if err == nil {
-			break
-		}
+// collectionOf finds where go-keyring keeps items: in the collection "login", or in the default one
+// where there is none. It must be the first that is asked on a connection, and the answer waited for: of
+// many clients that begin with OpenSession, gnome-keyring knows one too late, and aborts
+// (https://gitlab.gnome.org/GNOME/gnome-keyring/-/issues/190).
+func collectionOf(conn *dbus.Conn) (dbus.ObjectPath, error) {
+	var all []dbus.ObjectPath
+	err := conn.Object(secrets, secretsPath).StoreProperty("org.freedesktop.Secret.Service.Collections", &all)
+	if login := secretsPath + "/collection/login"; slices.Contains(all, login) {
+		return login, err
 	}
+	return secretsPath + "/aliases/default", err
+}
+
+func itemsOf(conn *dbus.Conn, collection dbus.ObjectPath, service, name string) (items []dbus.ObjectPath, err error) {
+	attributes := map[string]string{"service": service, "username": name}
+	err = conn.Object(secrets, collection).Call("org.freedesktop.Secret.Collection.SearchItems", 0, attributes).Store(&items)
 	return items, err
 }
 
