@@ -46,6 +46,10 @@ func (m *Manager) settled(ctx context.Context, profile string) (s Session, renew
 	return s, err == nil && !s.Received.Before(began), err
 }
 
+// since tells whether something happened after began. What a clock that was set back makes lie ahead
+// did not.
+func (m *Manager) since(began, at time.Time) bool { return at.After(began) && !at.After(m.Now()) }
+
 // outage tells errors that say nothing about the session from those that do.
 func outage(err error) bool {
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
@@ -108,7 +112,7 @@ func (m *Manager) renew(ctx context.Context, stale Session) (Session, error) {
 		if err != nil {
 			return Session{}, err
 		}
-		if n := lock.note(); n.Failed.After(began) {
+		if n := lock.note(); m.since(began, n.Failed) {
 			return stale, n.outage()
 		}
 		if mine {
