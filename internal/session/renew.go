@@ -16,16 +16,16 @@ const grace = 2 * time.Second
 // A token that is fresh costs one read of the store and nothing else. If the provider cannot be
 // reached, a token that has not expired yet is given with a warning.
 func (m *Manager) Token(ctx context.Context, profile string, minTTL time.Duration) (Session, error) {
-	s, _, err := m.settled(ctx, profile)
-	if err != nil || s.Fresh(m.Now(), minTTL) {
+	s, renewed, err := m.settled(ctx, profile)
+	if err != nil || renewed || s.Fresh(m.Now(), minTTL) {
 		return s, err
 	}
-	renewed, err := m.renew(ctx, s)
+	newer, err := m.renew(ctx, s)
 	if err != nil && outage(err) && ctx.Err() == nil && s.Fresh(m.Now(), 0) {
 		m.Warn(err.Error() + "; the token that is at hand is valid until " + day(s.Expires))
 		return s, nil
 	}
-	return renewed, err
+	return newer, err
 }
 
 // settled is Current for those who want a token. If the token has expired, as the lock's note tells,
@@ -43,7 +43,7 @@ func (m *Manager) settled(ctx context.Context, profile string) (s Session, renew
 			return s, false, nil
 		}
 	}
-	return s, err == nil && !s.Received.Before(began), err
+	return s, err == nil && m.since(began, s.Renewed), err
 }
 
 // since tells whether something happened after began. What a clock that was set back makes lie ahead
@@ -182,7 +182,7 @@ func (m *Manager) renewLocked(ctx context.Context, s Session) (Session, error) {
 		return s, m.notRenewed(ctx, s, interrupted, err)
 	}
 	s.take(tokens)
-	s.Renewing, s.Renewed = time.Time{}, tokens.Received
+	s.Renewing, s.Renewed = time.Time{}, m.Now()
 	if err := m.insist(ctx, s); err != nil {
 		return s, &Error{Kind: Unsaved, Profile: s.Profile, Err: err}
 	}
