@@ -63,19 +63,25 @@ func (l *profileLock) poll(ctx context.Context, every time.Duration) error {
 		if got || err != nil {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if pause(ctx, every); ctx.Err() != nil {
 			return ctx.Err()
-		case <-time.After(every):
 		}
 	}
 }
 
-// wait returns when the holder is done. Many may wait at once, so they sleep in the kernel; if the
-// holder never ends, the goroutine ends with the process.
-func (l *profileLock) wait(ctx context.Context) error {
-	wait, stop := context.WithTimeout(ctx, lockPatience)
-	defer stop()
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// wait returns when the holder is done, or wait, which is ctx with a deadline. Many may wait at once,
+// so they sleep in the kernel; if the holder never ends, the goroutine ends with the process.
+func (l *profileLock) wait(ctx, wait context.Context) error {
+	if wait.Err() != nil {
+		return l.outcome(ctx, wait, wait.Err())
+	}
 	done := make(chan error, 1)
 	go func() {
 		mine, err := flock.Open(l.path)

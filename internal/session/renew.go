@@ -104,10 +104,13 @@ func (m *Manager) renew(ctx context.Context, stale Session) (Session, error) {
 		return Session{}, err
 	}
 	defer lock.unlock()
-	for began := m.Now(); ; { // once more if the holder did something else
+	began := m.Now()
+	wait, stop := context.WithTimeout(ctx, lockPatience)
+	defer stop()
+	for ; ; pause(wait, lockPoll) { // once more if the holder did something else
 		mine, err := lock.try()
 		if err == nil && !mine {
-			err = lock.wait(ctx)
+			err = lock.wait(ctx, wait)
 		}
 		if err != nil {
 			return Session{}, err
