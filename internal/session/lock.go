@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/keyfob/keyfob/internal/flock"
+	"github.com/keyfob/keyfob/internal/oauth"
 )
 
 const (
@@ -125,8 +126,9 @@ type note struct {
 	PID      int       `json:"pid"`
 	Received time.Time `json:"received,omitzero"` // of the access token that the store has
 	Expires  time.Time `json:"expires,omitzero"`
-	Failed   time.Time `json:"failed,omitzero"` // when an outage kept the holder from renewing
-	Why      string    `json:"why,omitempty"`
+	Failed   time.Time `json:"failed,omitzero"` // when the holder could not renew it
+
+	Error *oauth.Error `json:"error,omitempty"` // what the provider said then
 }
 
 func noteOf(s Session) note { return note{Received: s.Received, Expires: s.Expires} }

@@ -94,7 +94,7 @@ func (m *Manager) Identity(ctx context.Context, profile string) (Session, oauth.
 // takes the lock at once; the others wait for it together and then read what it stored.
 // What counts is whether the store holds another token than the stale one, not whether that one
 // looks fresh: with clocks apart, each process in turn would renew again.
-// An outage that the holder met meanwhile is everybody's: the provider is not asked by each in turn.
+// A failure that the holder met meanwhile is everybody's: the provider is not asked by each in turn.
 func (m *Manager) renew(ctx context.Context, stale Session) (Session, error) {
 	if m.Interruptible != nil {
 		ctx = m.Interruptible(ctx)
@@ -115,48 +115,50 @@ func (m *Manager) renew(ctx context.Context, stale Session) (Session, error) {
 		if err != nil {
 			return Session{}, err
 		}
-		if n := lock.note(); m.since(began, n.Failed) {
-			return stale, n.outage()
-		}
-		if mine {
+		n := lock.note()
+		failed := n.Error != nil && m.since(began, n.Failed)
+		if mine && !failed {
 			return m.renewMine(ctx, lock, stale)
 		}
 		s, err := m.Current(ctx, stale.Profile)
-		if err != nil || !s.sameToken(stale) {
+		switch {
+		case err != nil || !s.sameToken(stale):
 			return s, err
-		}
-		if s.Refresh.Empty() {
+		case s.Refresh.Empty():
 			return s, expired(s)
+		case failed:
+			return s, n.Error
 		}
 	}
 }
 
 // renewMine is renew for whoever holds the lock. The note comes first: the sooner it is there, the
-// fewer read what they cannot use.
+// fewer read what they cannot use. That a holder was told to stop is no answer for others.
 func (m *Manager) renewMine(ctx context.Context, lock *profileLock, stale Session) (Session, error) {
 	lock.leave(noteOf(stale))
 	s, err := m.Current(ctx, stale.Profile)
 	if err == nil && s.sameToken(stale) {
 		s, err = m.renewLocked(ctx, s)
 	}
-	lock.leave(m.after(s, err))
+	if ctx.Err() == nil || err == nil {
+		lock.leave(m.after(s, err))
+	}
 	return s, err
 }
 
-func (n note) outage() error { return &oauth.Error{Kind: oauth.Temporary, Message: n.Why} }
-
 // after gives the note to leave after a renewal. Of a session that cannot be renewed there is
-// nothing to say: nobody need wait for it.
+// nothing to say: nobody need wait for it. What the provider answered is for all who wait.
 func (m *Manager) after(s Session, err error) note {
 	if err == nil {
 		return noteOf(s)
 	}
-	if e, ok := errors.AsType[*oauth.Error](err); ok && e.Kind == oauth.Temporary {
-		n := noteOf(s)
-		n.Failed, n.Why = m.Now(), e.Error()
-		return n
+	e, ok := errors.AsType[*oauth.Error](err)
+	if !ok {
+		return note{}
 	}
-	return note{}
+	n := noteOf(s)
+	n.Failed, n.Error = m.Now(), &oauth.Error{Op: e.Op, Host: e.Host, Kind: e.Kind, Message: e.Message, Code: e.Code, Subtype: e.Subtype, Description: e.Description}
+	return n
 }
 
 // renewLocked asks the provider. The mark that it leaves in the store first proves that the store

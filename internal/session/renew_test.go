@@ -3,11 +3,14 @@ package session_test
 import (
 	"context"
 	"errors"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/keyfob/keyfob/internal/idp"
 	"github.com/keyfob/keyfob/internal/oauth"
+	"github.com/keyfob/keyfob/internal/session"
+	"github.com/keyfob/keyfob/internal/store"
 )
 
 // A failure that a clock set back makes lie ahead keeps nobody from asking the provider.
@@ -46,13 +49,8 @@ func TestRefreshSharesARenewalOnItsWay(t *testing.T) {
 	s.clock.move(2 * time.Hour)
 	before := s.provider.Count(idp.Token)
 	answer, first := s.heldRenewal()
-	m, second, looks, waits := s.another(), make(chan error, 1), 0, make(chan struct{})
-	m.Now = func() time.Time { // at the note, and when the wait begins
-		if looks++; looks == 2 {
-			close(waits)
-		}
-		return s.clock.now()
-	}
+	second, waits := make(chan error, 1), make(chan struct{})
+	m := s.waiter(func() { close(waits) })
 	go func() {
 		_, did, err := m.Refresh(context.WithoutCancel(t.Context()), "work", 0)
 		if err == nil && !did {
@@ -65,4 +63,61 @@ func TestRefreshSharesARenewalOnItsWay(t *testing.T) {
 	if err := errors.Join(<-first, <-second); err != nil || s.provider.Count(idp.Token) != before+1 {
 		t.Errorf("%v, %d requests", err, s.provider.Count(idp.Token)-before)
 	}
+}
+
+// That somebody interrupts a renewal does not make the renewals of others fail.
+func TestAnInterruptionIsNotShared(t *testing.T) {
+	s := newScene(t, nil)
+	s.login()
+	s.clock.move(2 * time.Hour)
+	asked, first, second, waits := make(chan struct{}), make(chan error, 1), make(chan error, 1), make(chan struct{})
+	s.provider.Script(idp.Token, idp.Step{Hold: make(chan struct{})}) // until the client goes away
+	s.provider.Observe(func(idp.Request) { close(asked); s.provider.Observe(nil) })
+	token := func(ctx context.Context, m *session.Manager, done chan<- error) {
+		_, err := m.Token(ctx, "work", 0)
+		done <- err
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	go token(ctx, s.another(), first)
+	<-asked
+	go token(context.WithoutCancel(t.Context()), s.waiter(func() { close(waits) }), second)
+	<-waits
+	interrupt()
+	if err := <-first; !errors.Is(err, context.Canceled) {
+		t.Errorf("who was interrupted: %v", err)
+	}
+	if err := <-second; err != nil {
+		t.Errorf("who waited: %v", err)
+	}
+}
+
+// Two machines may share the directory of the locks, but not the keyring. What one of them fails at
+// does not keep the other from a token that it has.
+func TestAFailureElsewhereHidesNoToken(t *testing.T) {
+	s := newScene(t, nil)
+	s.login()
+	s.clock.move(2 * time.Hour)
+	theirs, err := os.ReadFile(s.notePath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := s.another()
+	s.Store = store.NewMemory()
+	here := s.login()
+	if err := os.WriteFile(s.notePath(), theirs, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hold, asked, waits, failed := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	s.provider.Script(idp.Token, idp.Step{Hold: hold, Status: 401, Body: []byte(`{"error":"invalid_client"}`)})
+	s.provider.Observe(func(idp.Request) { close(asked) })
+	go func() {
+		_, err := there.Token(context.WithoutCancel(t.Context()), "work", 0)
+		failed <- err
+	}()
+	<-asked
+	go func() { <-waits; close(hold) }()
+	if got, err := s.waiter(func() { close(waits) }).Token(t.Context(), "work", 0); err != nil || got.Access != here.Access {
+		t.Errorf("here: %v", err)
+	}
+	wantOAuth(t, <-failed, oauth.Unusable)
 }
