@@ -38,7 +38,7 @@ func (m *Manager) settled(ctx context.Context, profile string) (s Session, renew
 		return s, false, err
 	}
 	s, err = m.renew(ctx, expired)
-	if err != nil && outage(err) && ctx.Err() == nil {
+	if e, ok := errors.AsType[*Error](err); ok && (e.Kind == Busy || e.Kind == Unlocked) { // nothing was read
 		if s, e := m.Current(ctx, profile); e == nil && s.Fresh(m.Now(), 0) {
 			return s, false, nil
 		}

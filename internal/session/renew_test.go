@@ -121,3 +121,19 @@ func TestAFailureElsewhereHidesNoToken(t *testing.T) {
 	}
 	wantOAuth(t, <-failed, oauth.Unusable)
 }
+
+// A keyring that is locked is asked once: each time it may show a prompt.
+func TestALockedKeyringIsAskedOnce(t *testing.T) {
+	s := newScene(t, nil)
+	s.login()
+	s.clock.move(2 * time.Hour)
+	s.Store = locked{s.Store}
+	reads := s.counted()
+	if _, err := s.Token(t.Context(), "work", 0); !errors.Is(err, store.ErrLocked) || reads.Load() != 1 {
+		t.Errorf("%v, asked %d times", err, reads.Load())
+	}
+}
+
+type locked struct{ store.Store }
+
+func (locked) Get(context.Context, string) ([]byte, error) { return nil, store.ErrLocked }
