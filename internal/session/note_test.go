@@ -80,9 +80,12 @@ func TestAnExpiredTokenIsReadByTheRenewerAlone(t *testing.T) {
 	<-asked
 	s.Store = whole
 	others := s.counted()
+	var waiting sync.WaitGroup
 	for range callers {
-		go token(s.another())
+		waiting.Add(1)
+		go token(s.waiter(waiting.Done))
 	}
+	waiting.Wait()
 	early := renewer.Load()
 	close(hold)
 	for range callers + 1 {

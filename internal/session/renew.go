@@ -138,7 +138,7 @@ func (m *Manager) renewMine(ctx context.Context, lock *profileLock, stale Sessio
 	lock.leave(noteOf(stale))
 	s, err := m.Current(ctx, stale.Profile)
 	if err == nil && s.sameToken(stale) {
-		s, err = m.renewLocked(ctx, s)
+		s, err = m.renewLocked(ctx, lock, s)
 	}
 	if ctx.Err() == nil || err == nil {
 		lock.leave(m.after(s, err))
@@ -163,7 +163,7 @@ func (m *Manager) after(s Session, err error) note {
 
 // renewLocked asks the provider. The mark that it leaves in the store first proves that the store
 // can be written before a token is spent, and tells the next process if this one is killed.
-func (m *Manager) renewLocked(ctx context.Context, s Session) (Session, error) {
+func (m *Manager) renewLocked(ctx context.Context, lock *profileLock, s Session) (Session, error) {
 	if s.Refresh.Empty() {
 		return s, expired(s)
 	}
@@ -188,6 +188,7 @@ func (m *Manager) renewLocked(ctx context.Context, s Session) (Session, error) {
 	}
 	s.take(tokens)
 	s.Renewing, s.Renewed = time.Time{}, m.Now()
+	lock.leave(noteOf(s)) // before it is true: whoever is stopped after the write keeps no valid token from others
 	if err := m.insist(ctx, s); err != nil {
 		return s, &Error{Kind: Unsaved, Profile: s.Profile, Err: err}
 	}

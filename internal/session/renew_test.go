@@ -137,3 +137,44 @@ func TestALockedKeyringIsAskedOnce(t *testing.T) {
 type locked struct{ store.Store }
 
 func (locked) Get(context.Context, string) ([]byte, error) { return nil, store.ErrLocked }
+
+// A renewal that is stopped when it has just been stored holds nobody up: the token is there.
+func TestAStoppedRenewalHidesNoToken(t *testing.T) {
+	s := newScene(t, nil)
+	old := s.login()
+	s.clock.move(2 * time.Hour)
+	m, stored, goOn, done := s.another(), make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	m.Store = &stopping{Store: s.Store, writes: 2, stored: stored, goOn: goOn} // the mark, the token
+	go func() {
+		_, err := m.Token(context.WithoutCancel(t.Context()), "work", 0)
+		done <- err
+	}()
+	<-stored
+	ctx, stop := context.WithTimeout(t.Context(), lockPatience/2)
+	defer stop()
+	if got, err := s.Token(ctx, "work", 0); err != nil || got.Access == old.Access {
+		t.Errorf("another: %v", err)
+	}
+	close(goOn)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+const lockPatience = 30 * time.Second
+
+// stopping is a process that is stopped after so many writes.
+type stopping struct {
+	store.Store
+	writes       int
+	stored, goOn chan struct{}
+}
+
+func (s *stopping) Set(ctx context.Context, name string, data []byte) error {
+	err := s.Store.Set(ctx, name, data)
+	if s.writes--; s.writes == 0 {
+		close(s.stored)
+		<-s.goOn
+	}
+	return err
+}
