@@ -126,7 +126,8 @@ type note struct {
 	PID      int       `json:"pid"`
 	Received time.Time `json:"received,omitzero"` // of the access token that the store has
 	Expires  time.Time `json:"expires,omitzero"`
-	Failed   time.Time `json:"failed,omitzero"` // when the holder could not renew it
+	Renewing time.Time `json:"renewing,omitzero"` // the mark that a holder has left in the store, if any
+	Failed   time.Time `json:"failed,omitzero"`   // when the holder could not renew it
 
 	Error *oauth.Error `json:"error,omitempty"` // what the provider said then
 }
@@ -143,6 +144,13 @@ func (l *profileLock) leave(n note) {
 	if data, err := json.Marshal(n); err == nil {
 		_ = os.WriteFile(l.path+".note", data, 0o600)
 	}
+}
+
+// begin leaves the note of a renewal, with the mark that is in the store meanwhile.
+func (l *profileLock) begin(s Session, mark time.Time) {
+	n := noteOf(s)
+	n.Renewing = mark
+	l.leave(n)
 }
 
 func (l *profileLock) note() note { return readNote(l.path) }

@@ -12,6 +12,8 @@ import (
 // hold the only refresh token that still works.
 const grace = 2 * time.Second
 
+const elsewherePoll = 100 * time.Millisecond
+
 // Token gives a session whose access token is valid for at least minTTL, renewing it if it must.
 // A token that is fresh costs one read of the store and nothing else. If the provider cannot be
 // reached, a token that has not expired yet is given with a warning.
@@ -135,28 +137,47 @@ func (m *Manager) renew(ctx context.Context, stale Session) (Session, error) {
 // renewMine is renew for whoever holds the lock. The note comes first: the sooner it is there, the
 // fewer read what they cannot use. That a holder was told to stop is no answer for others.
 func (m *Manager) renewMine(ctx context.Context, lock *profileLock, stale Session) (Session, error) {
-	lock.leave(noteOf(stale))
+	before := lock.note()
+	lock.begin(stale, before.Renewing)
 	s, err := m.Current(ctx, stale.Profile)
+	if err == nil && !s.Renewing.Equal(before.Renewing) {
+		s, err = m.elsewhere(ctx, s)
+	}
 	if err == nil && s.sameToken(stale) {
 		s, err = m.renewLocked(ctx, lock, s)
 	}
 	if ctx.Err() == nil || err == nil {
-		lock.leave(m.after(s, err))
+		lock.leave(m.after(s, err, lock.note()))
+	}
+	return s, err
+}
+
+// elsewhere waits for a renewal that is under way beside our lock: somebody has cleared the state
+// directory meanwhile, or has the store in common with us and the directory not. Its mark in the store tells,
+// one that no holder of our lock has noted. To spend the refresh token beside it could end the login.
+func (m *Manager) elsewhere(ctx context.Context, s Session) (Session, error) {
+	var err error
+	for mark := s.Renewing; err == nil && s.Renewing.Equal(mark) && m.since(m.Now().Add(-lockPatience), mark); {
+		if pause(ctx, elsewherePoll); ctx.Err() != nil {
+			return s, ctx.Err()
+		}
+		s, err = m.Current(ctx, s.Profile)
 	}
 	return s, err
 }
 
 // after gives the note to leave after a renewal. Of a session that cannot be renewed there is
 // nothing to say: nobody need wait for it. What the provider answered is for all who wait.
-func (m *Manager) after(s Session, err error) note {
+func (m *Manager) after(s Session, err error, before note) note {
 	if err == nil {
 		return noteOf(s)
 	}
 	e, ok := errors.AsType[*oauth.Error](err)
 	if !ok {
-		return note{}
+		return note{Renewing: before.Renewing}
 	}
 	n := noteOf(s)
+	n.Renewing = s.Renewing
 	n.Failed, n.Error = m.Now(), &oauth.Error{Op: e.Op, Host: e.Host, Kind: e.Kind, Message: e.Message, Code: e.Code, Subtype: e.Subtype, Description: e.Description}
 	return n
 }
@@ -169,6 +190,7 @@ func (m *Manager) renewLocked(ctx context.Context, lock *profileLock, s Session)
 	}
 	interrupted := s.Renewing
 	s.Renewing = m.Now()
+	lock.begin(s, s.Renewing)
 	if err := m.save(ctx, s); err != nil {
 		return s, err
 	}
@@ -184,11 +206,11 @@ func (m *Manager) renewLocked(ctx context.Context, lock *profileLock, s Session)
 		}
 	}
 	if err != nil {
-		return s, m.notRenewed(ctx, s, interrupted, err)
+		return m.notRenewed(ctx, s, interrupted, err)
 	}
 	s.take(tokens)
+	lock.begin(s, s.Renewing) // before it is true: whoever is stopped after the write keeps no valid token from others
 	s.Renewing, s.Renewed = time.Time{}, m.Now()
-	lock.leave(noteOf(s)) // before it is true: whoever is stopped after the write keeps no valid token from others
 	if err := m.insist(ctx, s); err != nil {
 		return s, &Error{Kind: Unsaved, Profile: s.Profile, Err: err}
 	}
@@ -216,7 +238,7 @@ func (m *Manager) insist(ctx context.Context, s Session) error {
 }
 
 // notRenewed records what a failure means for the session. Nothing is ever deleted for it.
-func (m *Manager) notRenewed(ctx context.Context, s Session, interrupted time.Time, err error) error {
+func (m *Manager) notRenewed(ctx context.Context, s Session, interrupted time.Time, err error) (Session, error) {
 	e, _ := errors.AsType[*oauth.Error](err)
 	switch {
 	case refused(err):
@@ -224,12 +246,12 @@ func (m *Manager) notRenewed(ctx context.Context, s Session, interrupted time.Ti
 		if !interrupted.IsZero() {
 			s.DeadWhy = "the renewal of " + day(interrupted) + " was interrupted, and the provider has replaced the token"
 		}
-		return errors.Join(over(s), m.save(ctx, s))
+		return s, errors.Join(over(s), m.save(ctx, s))
 	case e != nil && e.Lost:
-		return err // the mark stays: the provider may have replaced the token
+		return s, err // the mark stays: the provider may have replaced the token
 	}
 	s.Renewing = interrupted
-	return errors.Join(err, m.save(ctx, s))
+	return s, errors.Join(err, m.save(ctx, s))
 }
 
 // outlive gives a context that ends a while after its parent does.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 	"github.com/keyfob/keyfob/internal/store"
 )
 
-// A failure that a clock set back makes lie ahead keeps nobody from asking the provider.
+// B-164: a failure that a clock set back makes lie ahead keeps nobody from asking the provider.
 func TestAFailureThatLiesAhead(t *testing.T) {
 	s := newScene(t, nil)
 	s.login()
@@ -177,4 +178,56 @@ func (s *stopping) Set(ctx context.Context, name string, data []byte) error {
 		<-s.goOn
 	}
 	return err
+}
+
+// B-155: the lock, its note and all else of the state directory go away while somebody renews, as if that
+// were on another machine.
+func TestAClearedStateDirectoryCostsNoLogin(t *testing.T) {
+	s := newScene(t, nil)
+	s.login()
+	s.clock.move(2 * time.Hour)
+	answer, renewed := s.heldRenewal()
+	if err := os.RemoveAll(s.StateDir); err != nil {
+		t.Fatal(err)
+	}
+	before, reads := s.provider.Count(idp.Token), s.counted()
+	second := make(chan error, 1)
+	go func() {
+		_, err := s.another().Token(context.WithoutCancel(t.Context()), "work", 0)
+		second <- err
+	}()
+	for reads.Load() < 3 && s.provider.Count(idp.Token) == before { // it looks at the store again and again
+		runtime.Gosched()
+	}
+	close(answer)
+	if err := errors.Join(<-renewed, <-second); err != nil || s.provider.Count(idp.Token) != before {
+		t.Errorf("%v, %d requests more", err, s.provider.Count(idp.Token)-before)
+	}
+	if !s.provider.Alive(s.stored().Refresh.Reveal()) {
+		t.Error("the login is over")
+	}
+}
+
+// B-155: a mark that a killed process has left keeps nobody waiting, whether its note is there or not.
+func TestAMarkOfTheDeadIsNotWaitedFor(t *testing.T) {
+	for name, forget := range map[string]func(*scene){
+		"noted":   func(*scene) {},
+		"too old": func(s *scene) { _ = os.Remove(s.notePath()); s.clock.move(lockPatience) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t, nil)
+			s.login()
+			s.clock.move(2 * time.Hour)
+			s.provider.Script(idp.Token, idp.Step{Drop: true, Times: 2})
+			_, err := s.Token(t.Context(), "work", 0)
+			if wantOAuth(t, err, oauth.Temporary); s.stored().Renewing.IsZero() {
+				t.Fatal("no mark is left")
+			}
+			forget(s)
+			reads := s.counted()
+			if _, err := s.Token(t.Context(), "work", 0); err != nil || reads.Load() > 2 {
+				t.Errorf("%v, after %d reads", err, reads.Load())
+			}
+		})
+	}
 }
