@@ -23,8 +23,8 @@ func TestWhyGoogleEndsLogins(t *testing.T) {
 	}{
 		"after a week": {
 			session.Error{Google: true, Login: begin, Since: begin.Add(7 * 24 * time.Hour)},
-			[]string{"test mode", "7 days", "removed the access", "6 months", "password", "more than 100 logins"},
-			"this login lasted",
+			[]string{"test mode", "7 days", "(this login lasted 7 days)", "removed the access", "6 months", "password", "more than 100 logins"},
+			"",
 		},
 		"after a month": {
 			session.Error{Google: true, Login: begin, Since: begin.Add(30 * 24 * time.Hour)},

@@ -84,12 +84,9 @@ func overCauses(e *session.Error) string {
 	if !e.Google {
 		return ""
 	}
-	age := e.Since.Sub(e.Login).Round(time.Hour)
-	first := "an app in test mode is signed out after 7 days: publish it in the console"
-	if age < 6*24*time.Hour || age > 8*24*time.Hour {
-		first += fmt.Sprintf(" (this login lasted %s)", span(age))
-	}
-	return "; why Google ends logins, the likeliest first: " + first +
+	age := span(e.Since.Sub(e.Login).Round(time.Hour))
+	return "; why Google ends logins, the likeliest first: an app in test mode is signed out after 7 days" +
+		" (this login lasted " + age + "): publish it in the console" +
 		"; you or your administrator removed the access: see myaccount.google.com/connections" +
 		"; 6 months without use; a new password with Gmail scopes" +
 		"; more than 100 logins with this client: sign out where you need it no more"
