@@ -12,7 +12,11 @@ import (
 // hold the only refresh token that still works.
 const grace = 2 * time.Second
 
-const elsewherePoll = 100 * time.Millisecond
+// How long a renewal beside our lock may take, so that nobody who waits for us meanwhile gives up.
+const (
+	elsewherePatience = lockPatience / 3
+	elsewherePoll     = 100 * time.Millisecond
+)
 
 // Token gives a session whose access token is valid for at least minTTL, renewing it if it must.
 // A token that is fresh costs one read of the store and nothing else. If the provider cannot be
@@ -157,7 +161,7 @@ func (m *Manager) renewMine(ctx context.Context, lock *profileLock, stale Sessio
 // one that no holder of our lock has noted. To spend the refresh token beside it could end the login.
 func (m *Manager) elsewhere(ctx context.Context, s Session) (Session, error) {
 	var err error
-	for mark := s.Renewing; err == nil && s.Renewing.Equal(mark) && m.since(m.Now().Add(-lockPatience), mark); {
+	for mark := s.Renewing; err == nil && s.Renewing.Equal(mark) && m.since(m.Now().Add(-elsewherePatience), mark); {
 		if pause(ctx, elsewherePoll); ctx.Err() != nil {
 			return s, ctx.Err()
 		}
