@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"time"
 
@@ -56,8 +57,12 @@ func (m *Manager) settled(ctx context.Context, profile string) (s Session, renew
 // did not.
 func (m *Manager) since(began, at time.Time) bool { return at.After(began) && !at.After(m.Now()) }
 
-// outage tells errors that say nothing about the session from those that do.
+// outage tells errors that say nothing about the session from those that do. A certificate that
+// nobody trusts is what a network shows whose sign-in page one has not seen yet.
 func outage(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return e.Kind == oauth.Temporary || e.Kind == oauth.Proxied
 	}

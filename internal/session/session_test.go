@@ -1,7 +1,10 @@
 package session_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -159,6 +162,31 @@ func TestOutagesDoNotLogOut(t *testing.T) {
 		})
 	}
 }
+
+// B-059n: who is between us and the provider is not asked for a token, and a token that is at hand is
+// still given.
+func TestAStrangersCertificate(t *testing.T) {
+	s := newScene(t, nil)
+	login := s.login()
+	stranger := func(*http.Request) (*http.Response, error) {
+		return nil, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}
+	}
+	s.HTTP = oauth.NewHTTPClient(roundTrip(stranger), s.clock.now, nil)
+	s.clock.move(59*time.Minute + 30*time.Second)
+	if got, err := s.Token(t.Context(), "work", time.Minute); err != nil || got.Access != login.Access || len(s.warnings.all()) == 0 {
+		t.Errorf("a token that is still valid was not served with a warning: %v", err)
+	}
+	s.clock.move(time.Hour)
+	_, err := s.Token(t.Context(), "work", time.Minute)
+	wantOAuth(t, err, oauth.Untrusted)
+	if stored := s.stored(); stored.Refresh != login.Refresh || !stored.Dead.IsZero() {
+		t.Errorf("stored %+v", stored)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // B-059e, N1: the provider ended the grant. It is marked, not deleted.
 func TestAnEndedGrantIsKeptAndExplained(t *testing.T) {
