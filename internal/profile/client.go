@@ -201,13 +201,18 @@ func checkGoogle(address string) error {
 
 // clientHost shows where an address leads that was not checked.
 func clientHost(u *url.URL) string {
+	const longest = 300 // a name has up to 253 characters
+	text := u.Host
+	if u.Scheme != "https" {
+		text = u.Scheme + "://" + u.Host
+	}
 	switch {
 	case u.Host == "":
 		return "an address without a host"
-	case u.Scheme != "https":
-		return shown(u.Scheme + "://" + u.Host)
+	case len(text) > longest:
+		return quoted(text)
 	}
-	return shown(u.Host)
+	return shown(text)
 }
 
 // Settings gives the client as a layer for Resolve, below the options and above the environment.
