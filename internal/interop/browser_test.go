@@ -14,8 +14,9 @@ import (
 // TestDemo is a person with a terminal and a real browser who tries keyfob out.
 func TestDemo(t *testing.T) {
 	needKeyring(t)
+	const noProfile = "KEYFOB_PROFILE=no-such-profile" // it is the same for everybody
 	t.Run("allow", func(t *testing.T) {
-		c, d := startChromium(t), startDemo(t)
+		c, d := startChromium(t), startDemo(t, noProfile, "demo")
 		c.do(chromedp.Navigate(d.address(t)), chromedp.Click(chromedp.CSS(`input[value="ada-1815"]`)))
 		c.screenshot("consent")
 		c.do(chromedp.Click(chromedp.CSS(`button[value="allow"]`)))
@@ -28,12 +29,24 @@ func TestDemo(t *testing.T) {
 			"Renewed; valid until", "Signed out ada@example.com: revoked at ", "nothing is left behind", "!"+c.codes[0])
 	})
 	t.Run("deny", func(t *testing.T) {
-		c, d := startChromium(t), startDemo(t)
+		c, d := startChromium(t), startDemo(t, noProfile, "demo")
 		c.do(chromedp.Navigate(d.address(t)), chromedp.Click(chromedp.CSS(`button[value="deny"]`)))
 		c.lastPage("Access was refused", 0)
 		c.screenshot("refused")
 		d.end(t, 4, "access_denied", "!Signed in")
 	})
+}
+
+// TestDoctorSignIn is a person who wants to know whether all of it works here, and sees it.
+func TestDoctorSignIn(t *testing.T) {
+	needKeyring(t)
+	c, d := startChromium(t), startDemo(t, "", "doctor", "--sign-in")
+	c.do(
+		chromedp.Navigate(d.address(t)),
+		chromedp.Click(chromedp.CSS(`input[value="ada-1815"]`)), chromedp.Click(chromedp.CSS(`button[value="allow"]`)),
+	)
+	c.lastPage(successTitle, 1)
+	d.end(t, 0, "login, whoami, token, refresh and logout worked, with the keyring and the browser", "!"+c.codes[0])
 }
 
 // TestBrowserSignIn goes from the form of a provider of another origin to keyfob's last page.
@@ -75,7 +88,7 @@ func TestBrowserAtShortAddress(t *testing.T) {
 	k.run("logout").want(0)
 }
 
-// demo is `keyfob demo` on a terminal of its own.
+// demo is a command of keyfob on a terminal of its own, which brings its own provider.
 type demo struct {
 	handed   <-chan string
 	read     chan struct{} // closed when all output is there
@@ -84,11 +97,11 @@ type demo struct {
 	terminal *os.File
 }
 
-func startDemo(t *testing.T) *demo {
+func startDemo(t *testing.T, env string, args ...string) *demo {
 	t.Helper()
 	k := newKeyfob(t, "interop-demo")
-	command := k.command(bounded(t), "demo")
-	command.Env = k.environ("DISPLAY=:99", "TERM=xterm", "KEYFOB_PROFILE=no-such-profile") // it is the same for everybody
+	command := k.command(bounded(t), args...)
+	command.Env = k.environ("DISPLAY=:99", "TERM=xterm", env)
 	terminal, err := pty.StartWithSize(command, &pty.Winsize{Rows: 40, Cols: 100})
 	must(t, err)
 	d := &demo{handed: k.handed, read: make(chan struct{}), terminal: terminal}
@@ -117,9 +130,9 @@ func (d *demo) address(t *testing.T) string {
 	case address := <-d.handed:
 		return address
 	case <-d.read:
-		t.Fatalf("demo ended: %s", &d.output)
+		t.Fatalf("it ended: %s", &d.output)
 	case <-bounded(t).Done():
-		t.Fatal("demo opens no browser")
+		t.Fatal("it opens no browser")
 	}
 	return ""
 }
