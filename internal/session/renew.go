@@ -129,7 +129,7 @@ func (m *Manager) renew(ctx context.Context, stale Session) (Session, error) {
 		n := lock.note()
 		failed := n.Error != nil && m.since(began, n.Failed)
 		if mine && !failed {
-			return m.renewMine(ctx, lock, stale)
+			return m.renewMine(ctx, lock, stale, n)
 		}
 		s, err := m.Current(ctx, stale.Profile)
 		switch {
@@ -144,9 +144,9 @@ func (m *Manager) renew(ctx context.Context, stale Session) (Session, error) {
 }
 
 // renewMine is renew for whoever holds the lock. The note comes first: the sooner it is there, the
-// fewer read what they cannot use. That a holder was told to stop is no answer for others.
-func (m *Manager) renewMine(ctx context.Context, lock *profileLock, stale Session) (Session, error) {
-	before := lock.note()
+// fewer read what they cannot use. That a holder was told to stop is no answer for others. before is
+// the note of the last holder.
+func (m *Manager) renewMine(ctx context.Context, lock *profileLock, stale Session, before note) (Session, error) {
 	lock.begin(stale, before.Renewing)
 	s, err := m.Current(ctx, stale.Profile)
 	if err == nil && !s.Renewing.Equal(before.Renewing) {
