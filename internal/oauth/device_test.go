@@ -62,24 +62,10 @@ func (d *devices) signIn(t *testing.T) (*Login, error) {
 
 // deviceBody is a device authorization response with members added or replaced; "-" leaves one out.
 func deviceBody(members ...string) string {
-	names := []string{"device_code", "user_code", "verification_uri", "expires_in", "interval"}
-	values := map[string]string{
-		"device_code": `"` + deviceCode + `"`, "user_code": `"WDJB-MJHT"`, "verification_uri": `"https://id.example.com/activate"`,
-		"expires_in": "600", "interval": "5",
-	}
-	for i := 0; i < len(members); i += 2 {
-		if values[members[i]] == "" {
-			names = append(names, members[i])
-		}
-		values[members[i]] = members[i+1]
-	}
-	var parts []string
-	for _, name := range names {
-		if values[name] != "-" {
-			parts = append(parts, fmt.Sprintf("%q:%s", name, values[name]))
-		}
-	}
-	return "{" + strings.Join(parts, ",") + "}"
+	return object([]string{
+		"device_code", `"` + deviceCode + `"`, "user_code", `"WDJB-MJHT"`, "verification_uri", `"https://id.example.com/activate"`,
+		"expires_in", "600", "interval", "5",
+	}, members)
 }
 
 func says(status int, body string, header ...string) func() (*http.Response, error) {

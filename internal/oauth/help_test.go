@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,13 +130,19 @@ func wantNothing(t *testing.T, tokens Tokens) {
 
 // grantBody is a token response with members added or replaced; "-" leaves one out.
 func grantBody(members ...string) string {
-	names := []string{"access_token", "token_type", "expires_in"}
-	values := map[string]string{"access_token": `"at-1"`, "token_type": `"Bearer"`, "expires_in": "3600"}
-	for i := 0; i < len(members); i += 2 {
-		if values[members[i]] == "" {
-			names = append(names, members[i])
+	return object([]string{"access_token", `"at-1"`, "token_type", `"Bearer"`, "expires_in", "3600"}, members)
+}
+
+// object is a JSON object of names and values in turn, with members added or replaced; the value "-"
+// leaves one out.
+func object(members, changes []string) string {
+	var names []string
+	values := map[string]string{}
+	for pair := range slices.Chunk(slices.Concat(members, changes), 2) {
+		if values[pair[0]] == "" {
+			names = append(names, pair[0])
 		}
-		values[members[i]] = members[i+1]
+		values[pair[0]] = pair[1]
 	}
 	var parts []string
 	for _, name := range names {
