@@ -33,7 +33,7 @@ func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 // hang never answers, as long as the client waits.
 func hang(r *http.Request) (*http.Response, error) {
 	<-r.Context().Done()
-	return nil, r.Context().Err()
+	return nil, context.Cause(r.Context()) // as net/http does
 }
 
 func TestRetry(t *testing.T) {
@@ -111,7 +111,7 @@ func TestNoAnswerInTime(t *testing.T) {
 		start := time.Now()
 		_, err := clientOf("https://id.example.com", roundTripper(hang)).refreshOld(t)
 		e := wantError(t, err, Temporary, "no answer in time")
-		if waited := time.Since(start); !e.Lost || waited != 2*requestDeadline {
+		if waited := time.Since(start); !e.Lost || waited != 2*requestLimit {
 			t.Errorf("B-059q waited %s, lost is %v", waited, e.Lost)
 		}
 	})
@@ -137,7 +137,7 @@ type drip struct{ ctx context.Context }
 func (d drip) Read(p []byte) (int, error) {
 	select {
 	case <-d.ctx.Done():
-		return 0, d.ctx.Err()
+		return 0, context.Cause(d.ctx)
 	case <-time.After(10 * time.Second):
 		return copy(p, " "), nil
 	}

@@ -18,21 +18,21 @@ import (
 )
 
 const (
-	answerLimit     = 1 << 20 // bytes of a body, as it was sent and unpacked
-	requestDeadline = 30 * time.Second
+	answerLimit  = 1 << 20          // bytes of a body, as it was sent and unpacked
+	requestLimit = 30 * time.Second // from the first byte sent to the last one read
 )
 
 // Trace is told of each request once it ended, one call at a time but from any goroutine; status
 // is 0 if no answer came. It learns neither headers nor bodies nor queries, so it may be printed.
 type Trace func(method, host, path string, status int, took time.Duration)
 
-// NewHTTPClient makes the one client under every request: no redirects, bounded answers, a
-// deadline.
+// NewHTTPClient makes the one client under every request: no redirects, answers bounded in size
+// and time.
 func NewHTTPClient(base http.RoundTripper, now func() time.Time, trace Trace) *http.Client {
 	if t, ok := base.(*http.Transport); ok {
 		base = Transport(t)
 	}
-	return &http.Client{Transport: &guard{base: base, now: now, trace: trace}, Timeout: requestDeadline}
+	return &http.Client{Transport: &guard{base: base, now: now, trace: trace}}
 }
 
 // Transport gives a copy of a transport that says what a proxy answered, but not how to log in there.
@@ -53,7 +53,8 @@ type guard struct {
 // RoundTrip refuses redirects itself: http.Client would repeat a form with secrets at the new
 // place, and reads a Location before it asks whether to follow it.
 func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
+	ctx, stop := whileAwake(r.Context(), requestLimit)
+	r = r.Clone(ctx)
 	r.Header.Set("Accept-Encoding", "gzip") // asked for by us, it is not unpacked by net/http
 	start := g.now()
 	resp, err := g.base.RoundTrip(r)
@@ -64,12 +65,14 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	g.tell(r, status, g.now().Sub(start))
 	switch {
 	case err != nil:
+		stop()
 		return nil, err
 	case status >= 300 && status <= 399:
 		_ = resp.Body.Close()
+		stop()
 		return nil, redirected(resp)
 	}
-	resp.Body = &boundedBody{resp.Body, answerLimit}
+	resp.Body = &boundedBody{&timedBody{resp.Body, stop}, answerLimit}
 	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 		resp.Body = &boundedBody{&unpacked{ReadCloser: resp.Body}, answerLimit}
 	}
@@ -103,6 +106,38 @@ func redirected(resp *http.Response) error {
 	e := untrusted("the server tried to redirect the request to %s; refused", clip(place))
 	e.Status = resp.StatusCode
 	return e
+}
+
+// whileAwake gives a context that ends when d has passed. A time in which the process stood still
+// (Ctrl-Z, a sleeping laptop) counts for a moment, however long it was: the answer may have come
+// meanwhile, and may hold the one refresh token that is still good.
+func whileAwake(parent context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	const moments = 30
+	ctx, cancel := context.WithCancelCause(parent)
+	go func() { // ends with ctx
+		tick := time.NewTicker(d / moments)
+		defer tick.Stop()
+		for range moments {
+			select {
+			case <-tick.C: // of the ticks that nobody waits for, a ticker keeps one
+			case <-ctx.Done():
+				return
+			}
+		}
+		cancel(context.DeadlineExceeded)
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+// timedBody ends the time of a request when its answer is closed.
+type timedBody struct {
+	io.ReadCloser
+	stop context.CancelFunc
+}
+
+func (b *timedBody) Close() error {
+	defer b.stop()
+	return b.ReadCloser.Close()
 }
 
 var errTooLarge = errors.New("the answer is too large")
