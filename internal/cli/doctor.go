@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,7 +24,8 @@ func (a *app) doctorCommand() *cobra.Command {
 store, the browser, the port and the redirect address, the way to the provider, the clock, the
 provider's own description, the session. It changes nothing; the store gets one item for a moment.
 
-The exit status is that of the first failure, as login would end with it. Warnings are no failures.
+The exit status is that of the worst failure: what passes by itself is least, then what signing in again
+mends; of others the first. Warnings are no failures.
 ` + exits(exitUsage, exitLogin, exitRefused, exitTemporary, exitProtocol, exitStore, exitLocal, exitTimeout),
 		Example: `  keyfob doctor
   keyfob doctor --sign-in   walk through a whole login with the built-in provider, too`,
@@ -100,16 +102,31 @@ func (a *app) doctor(ctx context.Context, signIn bool) error {
 	if err := a.report(findings); err != nil {
 		return err
 	}
-	for _, f := range findings {
-		if f.State == "fail" {
-			return &toldError{f.code}
-		}
+	if code := worst(findings); code != 0 {
+		return &toldError{code}
 	}
 	return nil
 }
 
+// worst is the status of the failure that is hardest to get over, of equals the first; 0 without one.
+func worst(findings []finding) (code int) {
+	mild := []int{0, exitTemporary, exitTimeout, exitLogin} // the mildest first
+	rank := func(code int) int {
+		if i := slices.Index(mild, code); i >= 0 {
+			return i
+		}
+		return len(mild)
+	}
+	for _, f := range findings {
+		if rank(f.code) > rank(code) {
+			code = f.code
+		}
+	}
+	return code
+}
+
 // run makes all checks side by side; what one finds hides nothing of the others. Their order here
-// is that of the report, and the first failure gives the exit status.
+// is that of the report.
 func (e *examination) run(ctx context.Context) []finding {
 	checks := []func(context.Context) []finding{
 		e.profileChecks, e.storeChecks, e.browserChecks, e.redirectChecks,

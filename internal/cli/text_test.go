@@ -129,3 +129,23 @@ func TestStamp(t *testing.T) {
 		t.Errorf("stamp(%v) = %v", at, got)
 	}
 }
+
+func TestWorst(t *testing.T) {
+	ok, mild := finding{}, finding{code: exitTemporary}
+	for _, test := range []struct {
+		found []finding
+		want  int
+	}{
+		{nil, 0},
+		{[]finding{ok, ok}, 0},
+		{[]finding{ok, mild, ok}, exitTemporary},
+		{[]finding{mild, {code: exitStore}, {code: exitLocal}}, exitStore},
+		{[]finding{{code: exitLocal}, {code: exitStore}, mild}, exitLocal},
+		{[]finding{{code: exitLogin}, {code: exitProtocol}}, exitProtocol},
+		{[]finding{mild, {code: exitTimeout}, {code: exitLogin}, mild}, exitLogin},
+	} {
+		if got := worst(test.found); got != test.want {
+			t.Errorf("the worst of %+v is %d, want %d", test.found, got, test.want)
+		}
+	}
+}
