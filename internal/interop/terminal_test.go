@@ -119,6 +119,28 @@ func TestNoAnswerToTheQuestionForAStore(t *testing.T) {
 	}
 }
 
+// Nor is it a passphrase. What is typed for one is not shown.
+func TestNoPassphrase(t *testing.T) {
+	needKeyring(t)
+	k := newKeyfob(t, "interop-passphrase")
+	terminal, said, c := k.onTerminal(bounded(t), nil,
+		keyfobBinary, "login", "-p", k.profile, "--issuer", "http://127.0.0.1:1", "--client-id", nativeClient, "--store", "file")
+	said.until(t, "New passphrase: ")
+	_, err := io.WriteString(terminal, "xxxx\r")
+	must(t, err)
+	said.until(t, "The same again: ")
+	_, err = io.WriteString(terminal, "\x04")
+	must(t, err)
+	text := said.until(t, "hint: ")
+	_ = c.Wait()
+	if c.ProcessState.ExitCode() != 7 || strings.Contains(text, "EOF") || strings.Contains(said.String(), "xxxx") {
+		t.Errorf("exit status %d: %s", c.ProcessState.ExitCode(), said)
+	}
+	if !echoes(t, terminal) {
+		t.Error("the terminal is not as it was")
+	}
+}
+
 // A job in the background takes nothing from the terminal, and is not stopped for trying.
 func TestBackgroundTakesNothing(t *testing.T) {
 	needKeyring(t)

@@ -23,11 +23,14 @@ func Ask(ctx context.Context, prompt string, echo bool) (string, error) {
 	if err != nil || !term.IsTerminal(int(in.Fd())) || !foreground(in) {
 		return "", ErrNone
 	}
-	state, err := term.GetState(int(in.Fd()))
-	if err != nil {
-		return "", ErrNone
+	restore := func() {}
+	if !echo { // before the prompt: what is typed after it counts
+		if restore, err = noEcho(in); err != nil {
+			return "", fmt.Errorf("switch the terminal's echo off: %w", err)
+		}
 	}
 	if _, err := fmt.Fprint(out, prompt); err != nil {
+		restore()
 		return "", err
 	}
 	type line struct {
@@ -36,26 +39,24 @@ func Ask(ctx context.Context, prompt string, echo bool) (string, error) {
 	}
 	read := make(chan line, 1)
 	go func() { // ends with the line, or with the process
-		text, err := readLine(in, echo)
+		text, err := readLine(in)
 		read <- line{text, err}
 	}()
 	select {
 	case l := <-read:
+		restore()
 		if !echo {
 			_, _ = fmt.Fprintln(out) // the one that was typed was not shown
 		}
 		return l.text, errors.Join(l.err, in.Close(), out.Close())
 	case <-ctx.Done():
+		restore()
 		_, _ = fmt.Fprintln(out)
-		return "", errors.Join(ctx.Err(), term.Restore(int(in.Fd()), state))
+		return "", ctx.Err()
 	}
 }
 
-func readLine(in *os.File, echo bool) (string, error) {
-	if !echo {
-		text, err := term.ReadPassword(int(in.Fd()))
-		return string(text), err
-	}
+func readLine(in io.Reader) (string, error) {
 	text, err := bufio.NewReader(in).ReadString('\n')
 	switch {
 	case errors.Is(err, io.EOF) && text == "":

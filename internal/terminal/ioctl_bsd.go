@@ -6,7 +6,8 @@ import "golang.org/x/sys/unix"
 
 const (
 	getTermios = unix.TIOCGETA
-	setTermios = unix.TIOCSETAF // drops what nobody has read
+	dropInput  = unix.TIOCSETAF // sets, and drops what nobody has read
+	keepInput  = unix.TIOCSETA
 
 	noKey = 0xff // stands for a key that is none
 )

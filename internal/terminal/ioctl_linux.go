@@ -4,7 +4,8 @@ import "golang.org/x/sys/unix"
 
 const (
 	getTermios = unix.TCGETS
-	setTermios = unix.TCSETSF // drops what nobody has read
+	dropInput  = unix.TCSETSF // sets, and drops what nobody has read
+	keepInput  = unix.TCSETS
 
 	noKey = 0 // stands for a key that is none
 )

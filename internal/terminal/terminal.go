@@ -31,11 +31,13 @@ func Ours(f *os.File) bool {
 // Ctrl-\ do nothing. In the end the terminal is as it was, and what nobody read of a late paste is
 // dropped: a shell would show it.
 func Listen(ctx context.Context, f *os.File, heard chan<- []byte) {
-	restore := func() {}
 	if term.IsTerminal(int(f.Fd())) {
-		restore = hush(f)
+		restore, err := hush(f)
+		if err != nil {
+			return // what cannot be kept from being shown is not listened to
+		}
+		defer restore()
 	}
-	defer restore()
 	if from, ok := waitable(ctx, f); ok {
 		defer from.close()
 		pass(ctx, from, heard)

@@ -4,6 +4,7 @@ package terminal
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 )
@@ -11,7 +12,9 @@ import (
 // foreground is false: what cannot be kept from being shown is not listened to.
 func foreground(*os.File) bool { return false }
 
-func hush(*os.File) (restore func()) { return func() {} }
+func hush(*os.File) (restore func(), err error) { return nil, errors.ErrUnsupported }
+
+func noEcho(*os.File) (restore func(), err error) { return nil, errors.ErrUnsupported }
 
 type never struct{ io.Reader }
 

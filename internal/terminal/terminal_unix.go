@@ -19,20 +19,35 @@ func foreground(f *os.File) bool {
 
 // hush switches echo and line editing off: a terminal that edits lines cuts them at 4096 bytes,
 // on macOS at 1024, and addresses are longer.
-func hush(f *os.File) (restore func()) {
+func hush(f *os.File) (restore func(), err error) {
+	return change(f, dropInput, func(t *unix.Termios) {
+		t.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON
+		t.Cc[unix.VMIN], t.Cc[unix.VTIME] = 1, 0
+		t.Cc[unix.VSUSP], t.Cc[unix.VQUIT] = noKey, noKey // a shell that goes on with us echoes; one that has lost us may not
+	})
+}
+
+// noEcho leaves the editing of lines on, and what was typed ahead.
+func noEcho(f *os.File) (restore func(), err error) {
+	return change(f, keepInput, func(t *unix.Termios) {
+		t.Lflag &^= unix.ECHO
+		t.Lflag |= unix.ICANON | unix.ISIG
+		t.Iflag |= unix.ICRNL
+	})
+}
+
+func change(f *os.File, set uint, how func(*unix.Termios)) (restore func(), err error) {
 	fd := int(f.Fd())
 	before, err := unix.IoctlGetTermios(fd, getTermios)
 	if err != nil {
-		return func() {}
+		return nil, err
 	}
-	quiet := *before
-	quiet.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON
-	quiet.Cc[unix.VMIN], quiet.Cc[unix.VTIME] = 1, 0
-	quiet.Cc[unix.VSUSP], quiet.Cc[unix.VQUIT] = noKey, noKey // a shell that goes on with us echoes; one that has lost us may not
-	if err := unix.IoctlSetTermios(fd, setTermios, &quiet); err != nil {
-		return func() {}
+	after := *before
+	how(&after)
+	if err := unix.IoctlSetTermios(fd, set, &after); err != nil {
+		return nil, err
 	}
-	return func() { _ = unix.IoctlSetTermios(fd, setTermios, before) }
+	return func() { _ = unix.IoctlSetTermios(fd, set, before) }, nil
 }
 
 // waiting reads a file until a context ends.
