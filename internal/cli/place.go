@@ -83,7 +83,7 @@ func places() []placeRow {
 		{all(facts.wsl, facts.display), plan{Place: "wsl", Why: "this is WSL with a display", Open: true}},
 		{facts.wsl, plan{Place: "wsl", Why: "this is WSL without wslview (package wslu)"}},
 		{facts.ownBrowser, plan{Place: "desktop", Why: "$BROWSER is set", Open: true}},
-		{facts.textBrowser, plan{Place: "text", Why: "$BROWSER is a text browser, which would take this terminal"}},
+		{facts.textBrowser, plan{Place: "text", Why: "$BROWSER has only text browsers or shells, which are not started"}},
 		{facts.display, plan{Place: "desktop", Why: "there is a desktop", Open: true}},
 		{all(), plan{Place: "console", Why: "there is no display"}},
 	}

@@ -62,8 +62,9 @@ func TestDecide(t *testing.T) {
 		{name: "B-189a no display", place: "console", why: "there is no display"},
 		{name: "B-189a BSD without one", goos: "openbsd", place: "console", why: "there is no display"},
 		{name: "$BROWSER without a display", variables: map[string]string{"BROWSER": "opener"}, place: "desktop", open: true, why: "$BROWSER is set"},
-		{name: "B-189c a text browser", variables: map[string]string{"BROWSER": "w3m"}, place: "text", why: "$BROWSER is a text browser, which would take this terminal"},
-		{name: "B-189c a text browser on a desktop", variables: map[string]string{"BROWSER": "/usr/bin/lynx", "DISPLAY": display}, place: "text", why: "$BROWSER is a text browser, which would take this terminal"},
+		{name: "B-189c a text browser", variables: map[string]string{"BROWSER": "w3m"}, place: "text", why: "$BROWSER has only text browsers or shells, which are not started"},
+		{name: "B-189c a text browser on a desktop", variables: map[string]string{"BROWSER": "/usr/bin/lynx", "DISPLAY": display}, place: "text", why: "$BROWSER has only text browsers or shells, which are not started"},
+		{name: "a shell", variables: map[string]string{"BROWSER": "sh -c 'firefox %s'", "DISPLAY": display}, place: "text", why: "$BROWSER has only text browsers or shells, which are not started"},
 		{name: "a text browser after another one", variables: map[string]string{"BROWSER": "firefox:w3m", "DISPLAY": display}, place: "desktop", open: true, why: "$BROWSER is set"},
 		{name: "a text browser where nobody looks for it", goos: "darwin", variables: map[string]string{"BROWSER": "w3m"}, place: "desktop", open: true, why: "there is a desktop"},
 
