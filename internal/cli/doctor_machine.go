@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -50,7 +51,7 @@ func (e *examination) storeChecks(ctx context.Context) []finding {
 	if err != nil {
 		f = e.bad("store", err)
 	}
-	findings := []finding{f.in(watch.set + watch.get + watch.delete)}
+	findings := append([]finding{f.in(watch.set + watch.get + watch.delete)}, e.passphraseCheck()...)
 	if e.flaw == nil {
 		findings = append(findings, e.sessionCheck(ctx, err))
 		if n, _ := store.Copies(ctx, e.Store, e.choice.Name); n > 1 {
@@ -59,6 +60,16 @@ func (e *examination) storeChecks(ctx context.Context) []finding {
 		}
 	}
 	return findings
+}
+
+// passphraseCheck warns only: containers hand out secrets in files that everybody in them may read.
+func (e *examination) passphraseCheck() []finding {
+	file := e.Getenv(passphraseVariable)
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm()&0o077 == 0 || e.GOOS == "windows" {
+		return nil
+	}
+	return []finding{odd("store", "chmod 600 "+shellQuote(file), "%s names a file that others may read", passphraseVariable)}
 }
 
 // browserChecks tell which row of the table of places fits, and what a login does there.

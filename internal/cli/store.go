@@ -139,7 +139,10 @@ func (a *app) defaultUnlock() time.Duration {
 	return 15 * time.Minute
 }
 
-const unlockVariable = "KEYFOB_UNLOCK_FOR"
+const (
+	unlockVariable     = "KEYFOB_UNLOCK_FOR"
+	passphraseVariable = "KEYFOB_PASSPHRASE_FILE"
+)
 
 func (a *app) addStoreOptions(f *pflag.FlagSet, identity *string) {
 	f.StringVar(identity, "identity", "", "with the store file: seal for the age identity or the SSH key (ed25519, rsa) in this `file`, instead of a passphrase")
@@ -170,7 +173,7 @@ func (a *app) ask(ctx context.Context, prompt string, echo bool) (secret.Text, e
 
 // passphrase asks for the passphrase of an identity file, twice for one that is yet to be chosen.
 func (a *app) passphrase(ctx context.Context, path string, fresh bool) (secret.Text, error) {
-	if file := a.Getenv("KEYFOB_PASSPHRASE_FILE"); file != "" {
+	if file := a.Getenv(passphraseVariable); file != "" {
 		return passphraseFrom(file)
 	}
 	if !fresh {
@@ -193,14 +196,17 @@ func passphraseFrom(file string) (secret.Text, error) {
 	const longest = 4 << 10
 	f, err := os.Open(file)
 	if err != nil {
-		return secret.Text{}, fmt.Errorf("KEYFOB_PASSPHRASE_FILE: %w", err)
+		return secret.Text{}, fmt.Errorf("%s: %w", passphraseVariable, err)
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, longest))
 	if err != nil {
-		return secret.Text{}, fmt.Errorf("KEYFOB_PASSPHRASE_FILE: %w", err)
+		return secret.Text{}, fmt.Errorf("%s: %w", passphraseVariable, err)
 	}
-	line, _, _ := strings.Cut(string(text), "\n")
+	line, _, whole := strings.Cut(string(text), "\n")
+	if !whole && len(text) == longest {
+		return secret.Text{}, fmt.Errorf("%s: the first line is longer than %d bytes", passphraseVariable, longest)
+	}
 	return secret.New(strings.TrimSuffix(line, "\r")), nil
 }
 
