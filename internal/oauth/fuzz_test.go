@@ -100,7 +100,7 @@ func FuzzIDToken(f *testing.F) {
 	c := clientOf(issuer, roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("no network here") }))
 	c.Server.SigningAlgorithms = []string{"ES256"}
 	f.Fuzz(func(t *testing.T, token string) {
-		keys := &keySet{keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "1"}}}
+		keys := &keySet{client: c.HTTP, address: issuer + "/keys", keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "1"}}}
 		tokens := Tokens{Access: newSecret("at"), ID: newSecret(token), Received: goodTime()}
 		id, err := c.verifyLogin(context.Background(), keys, tokens, newSecret("n-1"))
 		if err == nil {
