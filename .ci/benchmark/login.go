@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -46,7 +47,7 @@ func (b *bench) login(ctx context.Context) ([]budget, error) {
 		}
 		return float64(n)
 	}
-	decided := slices.IndexFunc(all, func(r idp.Request) bool { return r.Endpoint == idp.Authorize && r.Method == "POST" })
+	decided := slices.IndexFunc(all, func(r idp.Request) bool { return r.Endpoint == idp.Authorize && r.Method == http.MethodPost })
 	return []budget{
 		{name: "discovery requests of keyfob login", value: count(idp.Discovery), limit: 1, exactly: true},
 		{name: "key requests of keyfob login", value: count(idp.JWKS), limit: 1, exactly: true},
@@ -83,9 +84,15 @@ func (b *bench) waiting(ctx context.Context) ([]budget, error) {
 	}
 	time.Sleep(nap)
 	after, err := ticks(cmd.Process.Pid)
+	if err != nil {
+		return nil, err
+	}
 	_ = cmd.Process.Signal(syscall.SIGINT)
 	_ = cmd.Wait()
-	return []budget{{name: "CPU while waiting for the browser, of one core", value: (after - before) / nap.Seconds() * 100, limit: 1, unit: "%"}}, err
+	if status := cmd.ProcessState.ExitCode(); status != 130 { // what has ended uses no CPU
+		return nil, fmt.Errorf("the login ended by itself, with status %d", status)
+	}
+	return []budget{{name: "CPU while waiting for the browser, of one core", value: (after - before) / nap.Seconds() * 100, limit: 1, unit: "%"}}, nil
 }
 
 // ticks gives the CPU seconds of a process so far (proc(5)).
