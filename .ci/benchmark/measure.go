@@ -30,7 +30,7 @@ func (b *bench) once(ctx context.Context, name string, args ...string) (cost, er
 
 // compare runs two commands in turn and gives the medians of the ratios, pair by pair.
 func (b *bench) compare(ctx context.Context, ours, bare []string) (wall, cpu float64, err error) {
-	var walls, cpus, raw []float64
+	var walls, cpus []float64
 	for i := range b.pairs + 1 {
 		x, err := b.once(ctx, ours[0], ours[1:]...)
 		if err != nil {
@@ -45,16 +45,6 @@ func (b *bench) compare(ctx context.Context, ours, bare []string) (wall, cpu flo
 		}
 		walls = append(walls, float64(x.wall)/float64(y.wall))
 		cpus = append(cpus, float64(x.cpu)/float64(max(y.cpu, time.Microsecond)))
-		raw = append(raw, x.cpu.Seconds()*1000, y.cpu.Seconds()*1000, x.wall.Seconds()*1000, y.wall.Seconds()*1000)
-	}
-	if os.Getenv("RAW") != "" {
-		for k := range 4 {
-			var v []float64
-			for i := k; i < len(raw); i += 4 {
-				v = append(v, raw[i])
-			}
-			fmt.Printf("   %s vs %s: %d: %.2f ms\n", ours, bare, k, median(v))
-		}
 	}
 	return median(walls), median(cpus), nil
 }
