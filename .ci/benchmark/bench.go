@@ -119,7 +119,7 @@ func (b *bench) serve() error {
 		return err
 	}
 	b.server = &http.Server{Handler: b.provider, ErrorLog: log.New(io.Discard, "", 0)}
-	go b.server.Serve(listener)
+	go b.server.Serve(listener) //nolint:errcheck // close ends it
 	return nil
 }
 

@@ -23,7 +23,7 @@ func freePort() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer listener.Close()
+	defer listener.Close() //nolint:errcheck // the port was free
 	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port), nil
 }
 

@@ -62,9 +62,19 @@ type measure struct {
 
 func measures() []measure {
 	return []measure{
-		{"size", (*bench).size}, {"start", (*bench).start}, {"login", (*bench).login}, {"waiting", (*bench).waiting},
-		{"token", (*bench).token}, {"file", (*bench).fileToken}, {"calls", (*bench).tokenCalls}, {"crowd", (*bench).crowd},
-		{"whoami", (*bench).whoami}, {"refresh", (*bench).refresh}, {"held", (*bench).heldUp}, {"storm", (*bench).storm}, {"kills", (*bench).kills},
+		{"size", (*bench).size},
+		{"start", (*bench).start},
+		{"login", (*bench).login},
+		{"waiting", (*bench).waiting},
+		{"token", (*bench).token},
+		{"file", (*bench).fileToken},
+		{"calls", (*bench).tokenCalls},
+		{"crowd", (*bench).crowd},
+		{"whoami", (*bench).whoami},
+		{"refresh", (*bench).refresh},
+		{"held", (*bench).heldUp},
+		{"storm", (*bench).storm},
+		{"kills", (*bench).kills},
 	}
 }
 

@@ -36,7 +36,7 @@ func (b *bench) age() error {
 		return err
 	}
 	if note, err = aged(note); err != nil {
-		return nil // a process was killed while it wrote it
+		return nil //nolint:nilerr // a process was killed while it wrote it
 	}
 	return os.WriteFile(path, note, 0o600)
 }
