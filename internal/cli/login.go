@@ -190,6 +190,9 @@ func (a *app) settings(name string, options map[string][]string, file string) (p
 	for _, warning := range client.Warnings {
 		a.say("warning: %s", warning)
 	}
+	if client.WorldReadable {
+		a.note("the client file %s can be read by every user of this computer", file)
+	}
 	if client.ID != "" {
 		for _, port := range append([]int{resolved.Port}, resolved.Ports...) {
 			err = errors.Join(err, client.Allows(resolved.RedirectURI(port)))
