@@ -141,21 +141,6 @@ func TestScopes(t *testing.T) {
 	}
 }
 
-func TestOIDC(t *testing.T) {
-	for _, c := range []struct {
-		args []string
-		want bool
-	}{
-		{[]string{"--issuer=https://a.example"}, true},
-		{[]string{"--issuer=https://a.example", "--scope=email"}, false},
-		{[]string{"--auth-url=https://a.example/", "--token-url=https://a.example/"}, false},
-	} {
-		if got, err := resolveOptions(append(c.args, "--client-id=x")...); err != nil || got.OIDC() != c.want {
-			t.Errorf("%v: %v, %v", c.args, got.OIDC(), err)
-		}
-	}
-}
-
 func TestPort(t *testing.T) {
 	for _, c := range []struct{ row, port, want string }{
 		{"B-183 0 for an unknown client", "0", "client_type"},

@@ -18,7 +18,6 @@ type Client struct {
 	Secret            secret.Text
 	RedirectURIs      []string
 	AuthURL, TokenURL string // Google's, or ""
-	Project           string
 	WorldReadable     bool
 	Warnings          []string // oddities that may be meant
 }
@@ -145,7 +144,6 @@ func readClient(kind string, v any) (Client, error) {
 		RedirectURIs: m.list("redirect_uris"),
 		AuthURL:      m.text("auth_uri"),
 		TokenURL:     m.text("token_uri"),
-		Project:      m.text("project_id"),
 	}
 	if err := cmp.Or(m.err, c.check()); err != nil {
 		return Client{}, err

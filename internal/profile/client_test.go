@@ -21,7 +21,7 @@ func TestDesktopClientFile(t *testing.T) { // B-171
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Type != profile.Installed || c.ID != google || c.Secret.Reveal() != "GOCSPX-S3CRET" || c.Project != "p" || len(c.Warnings) > 0 ||
+	if c.Type != profile.Installed || c.ID != google || c.Secret.Reveal() != "GOCSPX-S3CRET" || len(c.Warnings) > 0 ||
 		!slices.Equal(c.RedirectURIs, []string{"http://localhost"}) || c.AuthURL == "" || c.TokenURL == "" {
 		t.Errorf("%+v", c)
 	}

@@ -21,7 +21,6 @@ package profile
 import (
 	"fmt"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -65,9 +64,6 @@ type Profile struct {
 // AnyPort tells whether the redirect may use another port than Port. Unless the client is known
 // to be an installed one, the server is taken to compare addresses exactly.
 func (p Profile) AnyPort() bool { return p.ClientType == Installed }
-
-// OIDC tells whether an ID token must come: there is an issuer, and openid is asked for.
-func (p Profile) OIDC() bool { return p.Issuer != "" && slices.Contains(p.Scopes, "openid") }
 
 // RedirectURI gives the redirect address with the given port, which is Port unless another one
 // had to be taken. Port 80 is left out: browsers do so.
