@@ -75,14 +75,8 @@ func (p Profile) RedirectURI(port int) string {
 // ValidName says what is wrong with the name of a profile. A valid one is safe as a file name.
 func ValidName(name string) error {
 	letter := func(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
-	valid := len(name) >= 1 && len(name) <= 64 && letter(name[0])
-	for i := range len(name) {
-		if !valid {
-			break
-		}
-		valid = letter(name[i]) || strings.IndexByte("._-", name[i]) >= 0
-	}
-	if valid {
+	part := func(c byte) bool { return letter(c) || strings.IndexByte("._-", c) >= 0 }
+	if name != "" && len(name) <= 64 && letter(name[0]) && firstOutside(name, part) == "" {
 		return nil
 	}
 	return fmt.Errorf("%s is no profile name; a name is 1 to 64 of a-z, 0-9, dot, underscore and hyphen,"+
