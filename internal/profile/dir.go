@@ -75,7 +75,7 @@ func makeDir(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return kinded{ErrLocal, pathError(dir, err)}
 	} else if err == nil {
-		if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a directory needs x
+		if err := os.Chmod(dir, 0o700); err != nil {
 			return kinded{ErrLocal, pathError(dir, err)}
 		}
 	}

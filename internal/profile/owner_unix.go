@@ -19,7 +19,7 @@ func owner(info fs.FileInfo) (uid int, known bool) {
 
 // syncDir makes a rename last. Some file systems cannot; then the rename stands as it is.
 func syncDir(dir string) {
-	if d, err := os.Open(dir); err == nil { //nolint:gosec // our own directory
+	if d, err := os.Open(dir); err == nil {
 		_ = d.Sync()
 		_ = d.Close()
 	}
