@@ -210,7 +210,7 @@ func (a *app) clientSecret(ctx context.Context, m *session.Manager, p profile.Pr
 	case !c.Secret.Empty():
 		return c.Secret, nil
 	case env != "":
-		return secret.New(env), nil
+		return oneLine("KEYFOB_CLIENT_SECRET", env)
 	}
 	return m.ClientSecret(ctx, p.Name, serverOf(p), p.ClientID)
 }
@@ -234,9 +234,13 @@ func (a *app) readSecret(ctx context.Context, file string) (secret.Text, error) 
 	if err != nil {
 		return secret.Text{}, usage("--client-secret-file: %v", err)
 	}
+	return oneLine("--client-secret-file", text)
+}
+
+func oneLine(where, text string) (secret.Text, error) {
 	text = strings.TrimRight(text, "\r\n")
 	if text == "" || len(text) > longestSecret || strings.ContainsAny(text, "\r\n\x00") {
-		return secret.Text{}, usage("--client-secret-file: one line with the secret was expected")
+		return secret.Text{}, usage("%s: one line with the secret was expected", where)
 	}
 	return secret.New(text), nil
 }
