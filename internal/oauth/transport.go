@@ -76,9 +76,12 @@ func tlsWords(err error) string {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
 		return "the server does not speak TLS there"
 	}
-	// Alerts and disagreements have no type of their own in crypto/tls.
-	if i := strings.Index(err.Error(), "tls: "); i >= 0 {
-		return clip(err.Error()[i:])
+	// Alerts and disagreements have no type of their own in crypto/tls. What an answer says is quoted
+	// inside of other errors, and begins none.
+	for ; err != nil; err = errors.Unwrap(err) {
+		if strings.HasPrefix(err.Error(), "tls: ") {
+			return clip(err.Error())
+		}
 	}
 	return ""
 }

@@ -110,6 +110,7 @@ func TestTLS(t *testing.T) {
 		{"B-059n unknown authority", func(*x509.Certificate) {}, &tls.Config{}, false, []string{"Box CA", "Inspection Box", "does not know"}},
 		{"B-059n TLS 1.0", func(*x509.Certificate) {}, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, true, []string{"version"}},
 		{"B-059n client certificate wanted", func(*x509.Certificate) {}, &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, true, []string{"tls: "}},
+		{"B-059n client certificate wanted, as TLS 1.3 says it", func(*x509.Certificate) {}, &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: tls.VersionTLS13}, true, []string{"tls: certificate required"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var asked atomic.Int32

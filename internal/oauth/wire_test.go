@@ -87,6 +87,7 @@ func TestMalformedAnswer(t *testing.T) {
 		{"no HTTP", "rt=" + oldRT + " at=the-access-token the-code\r\n\r\n", Temporary},
 		{"the body without a header", `{"access_token": "a-fresh-token", "token_type": "Bearer"}` + "\r\n\r\n", Temporary},
 		{"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: a-fresh-token\r\n\r\n", Temporary},
+		{"a length that reads like an error of TLS", "HTTP/1.1 200 OK\r\nContent-Length: tls: a-fresh-token\r\n\r\n", Temporary},
 	} {
 		for name, call := range calls() {
 			t.Run(test.name+" "+name, func(t *testing.T) {
