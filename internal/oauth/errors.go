@@ -126,7 +126,7 @@ func conceal(err error, secrets ...secret.Text) error {
 		if len(s.Reveal()) < tooCommon {
 			continue
 		}
-		for _, text := range []*string{&e.Message, &e.Code, &e.Description} {
+		for _, text := range []*string{&e.Message, &e.Code, &e.Subtype, &e.Description} {
 			for _, form := range []string{s.Reveal(), url.QueryEscape(s.Reveal()), url.PathEscape(s.Reveal())} { // as it was sent
 				*text = strings.ReplaceAll(*text, form, s.String())
 			}
