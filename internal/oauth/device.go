@@ -136,11 +136,8 @@ func (c *Client) readDevice(a *answer, received time.Time) (DeviceCode, error) {
 	if m["error"] == nil && m["error_code"] != nil {
 		m["error"] = m["error_code"]
 	}
-	if m.text("error") != "" {
-		return DeviceCode{}, serverError(m, a)
-	}
-	if !a.ok() {
-		return DeviceCode{}, a.failure()
+	if m.text("error") != "" || !a.ok() {
+		return DeviceCode{}, refusal(m, a)
 	}
 	code := DeviceCode{
 		User:     m.text("user_code"),

@@ -113,11 +113,8 @@ func readTokens(a *answer, received time.Time) (Tokens, error) {
 	if err != nil {
 		return Tokens{}, err
 	}
-	if code := m.text("error"); code != "" {
-		return Tokens{}, serverError(m, a)
-	}
-	if !a.ok() {
-		return Tokens{}, a.failure()
+	if m.text("error") != "" || !a.ok() {
+		return Tokens{}, refusal(m, a)
 	}
 	t := Tokens{
 		Access:   secret.New(m.text("access_token")),
@@ -167,7 +164,11 @@ func formMembers(body []byte) (members, error) {
 	return m, nil
 }
 
-func serverError(m members, a *answer) *Error {
+// refusal says what an answer means that gives nothing: by its error, or else by its status.
+func refusal(m members, a *answer) *Error {
+	if m.text("error") == "" {
+		return a.failure()
+	}
 	e := &Error{Code: m.text("error"), Subtype: m.text("error_subtype"), Description: m.text("error_description"), Status: a.status}
 	e.Kind, e.Message = codes(e.Code)
 	if f := a.failure(); f.Kind == Temporary && !a.webPage() {
