@@ -124,20 +124,11 @@ const (
 	longestUserCode = 64 // characters; people type them
 )
 
-// readDevice reads RFC 8628, 3.2, and what Google makes of it: verification_url, error_code.
+// readDevice reads RFC 8628, 3.2, and what Google makes of it: verification_url.
 func (c *Client) readDevice(a *answer, received time.Time) (DeviceCode, error) {
-	m, err := tokenMembers(a)
-	if e, ok := errors.AsType[*Error](err); ok && (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed) {
-		e.Kind, e.Message = Unusable, fmt.Sprintf("the server offers no device login there, or does not know this client (%d)", e.Status)
-	}
+	m, err := deviceMembers(a)
 	if err != nil {
 		return DeviceCode{}, err
-	}
-	if m["error"] == nil && m["error_code"] != nil {
-		m["error"] = m["error_code"]
-	}
-	if m.text("error") != "" || !a.ok() {
-		return DeviceCode{}, refusal(m, a)
 	}
 	code := DeviceCode{
 		User:     m.text("user_code"),
@@ -150,6 +141,23 @@ func (c *Client) readDevice(a *answer, received time.Time) (DeviceCode, error) {
 		return DeviceCode{}, err
 	}
 	return code, c.checkDevice(&code)
+}
+
+// deviceMembers tells a code from an error, which Google calls error_code. That there is no such
+// endpoint, or no such client, is said by the status, whatever the words.
+func deviceMembers(a *answer) (members, error) {
+	m, err := tokenMembers(a)
+	if err == nil && m["error"] == nil && m["error_code"] != nil {
+		m["error"] = m["error_code"]
+	}
+	if err == nil && (m.text("error") != "" || !a.ok()) {
+		err = refusal(m, a)
+	}
+	nothing := a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed
+	if e, ok := errors.AsType[*Error](err); ok && nothing && e.Kind == Untrusted {
+		e.Kind, e.Message = Unusable, fmt.Sprintf("the server offers no device login there, or does not know this client (%d)", a.status)
+	}
+	return m, err
 }
 
 // interval gives the seconds between two questions, whatever the server calls a number.
