@@ -134,10 +134,11 @@ func readTokens(a *answer, received time.Time) (Tokens, error) {
 }
 
 func tokenMembers(a *answer) (members, error) {
+	parse := parseObject
 	if a.content == "application/x-www-form-urlencoded" {
-		return formMembers(a.body)
+		parse = parseForm
 	}
-	m, err := parseObject(a.body)
+	m, err := parse(a.body)
 	switch {
 	case err == nil:
 		return m, nil
@@ -149,15 +150,15 @@ func tokenMembers(a *answer) (members, error) {
 	return nil, untrusted("the answer is not a token response: %v", err)
 }
 
-func formMembers(body []byte) (members, error) {
-	form, err := url.ParseQuery(string(body))
+func parseForm(data []byte) (members, error) {
+	form, err := url.ParseQuery(string(data))
 	if err != nil {
-		return nil, untrusted("the answer is not a token response")
+		return nil, errors.New("not a form")
 	}
 	m := members{}
 	for key, values := range form {
 		if len(values) != 1 {
-			return nil, untrusted("the answer is not a token response: %.60q stands twice", key)
+			return nil, fmt.Errorf("the member %.60q stands twice", key)
 		}
 		m[key] = quote(values[0])
 	}

@@ -48,6 +48,8 @@ func TestTokenAnswerRefused(t *testing.T) {
 		{"B-037 no content", ``, 204, "", Untrusted, "not a token response"},
 		{"B-038 form that calls itself JSON", "access_token=at&token_type=bearer", 200, "", Untrusted, "not a token response"},
 		{"B-038 form with bad escapes", "access_token=%zz", 200, "Content-Type: application/x-www-form-urlencoded", Untrusted, "not a token response"},
+		{"B-033 form that is none, of a broken server", "a=%zz", 503, "Content-Type: application/x-www-form-urlencoded", Temporary, "has a problem (503); tried 3 times"},
+		{"B-031 web page that calls itself a form", "<html>100%", 200, "Content-Type: application/x-www-form-urlencoded", Temporary, "web page"},
 		{"B-038 form that repeats", "access_token=a&access_token=b", 200, "Content-Type: application/x-www-form-urlencoded", Untrusted, "twice"},
 		{"B-041 no token", grantBody("access_token", "-"), 200, "", Untrusted, "no access token"},
 		{"B-041 empty token", grantBody("access_token", `""`), 200, "", Untrusted, "no access token"},
