@@ -133,8 +133,3 @@ func (m members) number(key string) (float64, bool) {
 	n, err := strconv.ParseFloat(raw, 64)
 	return n, err == nil && !math.IsNaN(n) && !math.IsInf(n, 0)
 }
-
-func quote(s string) json.RawMessage {
-	raw, _ := json.Marshal(s) // a string always encodes
-	return raw
-}

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -160,7 +161,7 @@ func parseForm(data []byte) (members, error) {
 		if len(values) != 1 {
 			return nil, fmt.Errorf("the member %.60q stands twice", key)
 		}
-		m[key] = quote(values[0])
+		m[key], _ = json.Marshal(values[0]) // a string always encodes
 	}
 	return m, nil
 }
