@@ -140,7 +140,8 @@ func (c *Client) readDevice(a *answer, received time.Time) (DeviceCode, error) {
 	if err := code.lifetime(m, received); err != nil {
 		return DeviceCode{}, err
 	}
-	return code, c.checkDevice(&code)
+	err = c.checkDevice(&code)
+	return code, err
 }
 
 // deviceMembers tells a code from an error, which Google calls error_code. That there is no such

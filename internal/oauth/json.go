@@ -32,7 +32,8 @@ func parseObject(data []byte) (members, error) {
 		return nil, errors.New("something follows the JSON object")
 	}
 	var m members
-	return m, json.Unmarshal(data, &m)
+	err := json.Unmarshal(data, &m)
+	return m, err
 }
 
 // uniqueKeys walks over the rest of the object that d is in.

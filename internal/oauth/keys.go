@@ -89,7 +89,8 @@ func readKey(raw json.RawMessage) (jose.JSONWebKey, error) {
 	var key jose.JSONWebKey
 	m, err := parseObject(raw)
 	if err != nil || m.text("kty") != "RSA" || m["d"] != nil {
-		return key, json.Unmarshal(raw, &key)
+		err := json.Unmarshal(raw, &key)
+		return key, err
 	}
 	n, errN := base64.RawURLEncoding.DecodeString(m.text("n"))
 	e, errE := base64.RawURLEncoding.DecodeString(m.text("e"))

@@ -51,7 +51,8 @@ func Look(ctx context.Context, client *http.Client, now func() time.Time, s Serv
 		return sight, at(err, "look", address)
 	}
 	defer resp.Body.Close()
-	return sight, at(sight.read(resp, start), "look", address)
+	err = at(sight.read(resp, start), "look", address)
+	return sight, err
 }
 
 func (s *Sight) read(resp *http.Response, start time.Time) error {
