@@ -3,6 +3,7 @@ package oauth
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -34,6 +35,7 @@ type Error struct {
 
 	Code, Subtype, Description string // what the server said, unfiltered; RFC 6749, 5.2
 	Status                     int
+	redirect                   *http.Response // that was refused, without its body
 
 	RetryAfter time.Duration // how long the server asks to wait; 0 if it does not
 	Lost       bool          // a request may have had its effect, only its answer is missing

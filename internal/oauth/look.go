@@ -44,9 +44,8 @@ func Look(ctx context.Context, client *http.Client, now func() time.Time, s Serv
 	sight.Took = now().Sub(start)
 	if err != nil {
 		err = transportError(err)
-		if e, ok := errors.AsType[*Error](err); ok && e.Status != 0 { // a redirect: somebody is there
-			sight.Status = e.Status
-			return sight, nil
+		if e, ok := errors.AsType[*Error](err); ok && e.redirect != nil { // somebody is there
+			err = sight.read(e.redirect, start)
 		}
 		return sight, at(err, "look", address)
 	}

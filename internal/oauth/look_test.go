@@ -72,7 +72,12 @@ func TestLookMinds(t *testing.T) {
 
 func TestLookNamesTheAuthority(t *testing.T) {
 	box := newAuthority(t)
-	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery == "redirect" {
+			w.Header().Set("Location", "https://elsewhere.example.com/")
+			w.WriteHeader(http.StatusFound)
+		}
+	}))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{box.leaf(t, func(*x509.Certificate) {})}}
 	server.StartTLS()
@@ -83,6 +88,11 @@ func TestLookNamesTheAuthority(t *testing.T) {
 	s, err := Look(t.Context(), c.HTTP, c.Now, c.Server)
 	if err != nil || s.Signer != "Box CA, Inspection Box" {
 		t.Errorf("got %+v, %v", s, err)
+	}
+	c.Server.Token += "?redirect"
+	s, err = Look(t.Context(), c.HTTP, c.Now, c.Server)
+	if err != nil || s.Signer != "Box CA, Inspection Box" || !s.Dated || s.Status != http.StatusFound {
+		t.Errorf("of a redirect: got %+v, %v", s, err)
 	}
 	transport.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool()}
 	c = clientOf(server.URL, transport)

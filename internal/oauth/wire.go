@@ -104,7 +104,7 @@ func redirected(resp *http.Response) error {
 		place = (&url.URL{Scheme: u.Scheme, Host: u.Host}).String()
 	}
 	e := untrusted("the server tried to redirect the request to %s; refused", clip(place))
-	e.Status = resp.StatusCode
+	e.Status, e.redirect = resp.StatusCode, resp
 	return e
 }
 
