@@ -15,7 +15,6 @@ import (
 type Sight struct {
 	Address string // that was asked
 	Host    string
-	Status  int
 	Took    time.Duration
 	Signer  string        // whose name is under the server's certificate; "" without TLS
 	Ahead   time.Duration // our clock before the server's, as far as its whole seconds tell
@@ -55,7 +54,6 @@ func Look(ctx context.Context, client *http.Client, now func() time.Time, s Serv
 }
 
 func (s *Sight) read(resp *http.Response, start time.Time) error {
-	s.Status = resp.StatusCode
 	if resp.TLS != nil && len(resp.TLS.PeerCertificates) > 0 {
 		s.Signer = clip(signer(resp.TLS.PeerCertificates[0]))
 	}
