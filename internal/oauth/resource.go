@@ -12,8 +12,8 @@ import (
 	"github.com/keyfob/keyfob/internal/secret"
 )
 
-// Identity is who signed in. Issuer and Subject identify; everything else is display text that
-// the server may get wrong.
+// Identity is who signed in. With the issuer, Subject identifies; everything else is display text
+// that the server may get wrong.
 type Identity struct {
 	Subject string
 	Email   string
