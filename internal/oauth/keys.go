@@ -10,6 +10,7 @@ import (
 	"errors"
 	"math/big"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/go-jose/go-jose/v4"
@@ -151,12 +152,7 @@ func (k *keySet) verify(ctx context.Context, jwt string) ([]byte, error) {
 }
 
 func (k *keySet) has(id string) bool {
-	for _, key := range k.keys {
-		if id == "" || key.KeyID == id {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(k.keys, func(key jose.JSONWebKey) bool { return id == "" || key.KeyID == id })
 }
 
 // signingAlgorithms are those with a public key. None of them can be talked into taking that key

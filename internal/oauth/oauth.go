@@ -7,6 +7,7 @@ package oauth
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -53,15 +54,10 @@ type Tokens struct {
 // StyleFor chooses how to authenticate from what the server announces. Basic is the standard's
 // default; post is what servers get right more often, so it wins where both are announced.
 func StyleFor(methods []string, clientSecret secret.Text) AuthStyle {
-	if clientSecret.Empty() {
+	switch {
+	case clientSecret.Empty():
 		return AuthNone
-	}
-	for _, m := range methods {
-		if m == string(AuthPost) {
-			return AuthPost
-		}
-	}
-	if len(methods) == 0 {
+	case len(methods) == 0, slices.Contains(methods, string(AuthPost)):
 		return AuthPost
 	}
 	return AuthBasic
