@@ -53,6 +53,8 @@ func TestAnswerOfAuthorization(t *testing.T) {
 		{"B-012 unavailable", "temporarily_unavailable", "", Temporary, "cannot answer"},
 		{"B-012 error", "server_error", "", Temporary, "cannot answer"},
 		{"B-013", "invalid_scope", strings.Repeat("x", 4000), Unusable, strings.Repeat("x", 300) + "…)"},
+		{"B-013 one too many", "invalid_scope", strings.Repeat("ü", 301), Unusable, strings.Repeat("ü", 300) + "…)"},
+		{"B-013 just enough", "invalid_scope", strings.Repeat("ü", 300), Unusable, strings.Repeat("ü", 300) + ")"},
 		{"B-057", "unauthorized_client", "", Unusable, "type of client"},
 		{"B-059c", "redirect_uri_mismatch", "", Unusable, "not registered"},
 		{"B-059m", "admin_policy_enforced", "", Refused, "policy"},

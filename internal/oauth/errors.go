@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/keyfob/keyfob/internal/secret"
 )
@@ -67,10 +66,13 @@ func (e *Error) Unwrap() error { return e.Err }
 // clip bounds a string from a server. What it holds is filtered where it is printed.
 func clip(s string) string {
 	const most = 300
-	if utf8.RuneCountInString(s) <= most {
-		return s
+	n := 0
+	for i := range s {
+		if n++; n > most {
+			return s[:i] + "…"
+		}
 	}
-	return string([]rune(s[:min(len(s), most*utf8.UTFMax)])[:most]) + "…"
+	return s
 }
 
 func untrusted(format string, args ...any) *Error {
