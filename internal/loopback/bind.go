@@ -53,18 +53,15 @@ func bindPort(ctx context.Context, addresses []string, port int) (_ []net.Listen
 			closeAll(listeners)
 		}
 	}()
-	config := net.ListenConfig{Control: exclusive}
 	var missing error
 	for _, address := range addresses {
-		l, err := config.Listen(ctx, family(address), net.JoinHostPort(address, strconv.Itoa(port)))
+		l, err := listenAt(ctx, address, port)
 		switch {
 		case err == nil:
 			listeners = append(listeners, l)
 			port = l.Addr().(*net.TCPAddr).Port
 		case absent(err):
 			missing = err
-		case taken(err):
-			return nil, 0, &PortTakenError{Address: bracketed(address), Port: port, Holder: holder(address, port)}
 		default:
 			return nil, 0, err
 		}
@@ -73,6 +70,16 @@ func bindPort(ctx context.Context, addresses []string, port int) (_ []net.Listen
 		return nil, 0, missing
 	}
 	return listeners, port, nil
+}
+
+// listenAt listens on a port of one address, with nobody beside.
+func listenAt(ctx context.Context, address string, port int) (net.Listener, error) {
+	config := net.ListenConfig{Control: exclusive}
+	l, err := config.Listen(ctx, family(address), net.JoinHostPort(address, strconv.Itoa(port)))
+	if taken(err) {
+		return nil, &PortTakenError{Address: bracketed(address), Port: port, Holder: holder(address, port)}
+	}
+	return l, err
 }
 
 func family(address string) string {

@@ -1,10 +1,6 @@
 package loopback
 
-import (
-	"context"
-	"net"
-	"strconv"
-)
+import "context"
 
 // Spot is one of the addresses that a redirect host stands for, and whether a port can be had there.
 type Spot struct {
@@ -20,17 +16,14 @@ func Inspect(ctx context.Context, r Redirect) ([]Spot, error) {
 		return nil, err
 	}
 	var spots []Spot
-	config := net.ListenConfig{Control: exclusive}
 	for _, address := range r.addresses() {
 		spot := Spot{Address: bracketed(address)}
-		l, err := config.Listen(ctx, family(address), net.JoinHostPort(address, strconv.Itoa(r.Port)))
+		l, err := listenAt(ctx, address, r.Port)
 		switch {
 		case err == nil:
 			spot.Err = l.Close()
 		case absent(err):
 			spot.Absent = true
-		case taken(err):
-			spot.Err = &PortTakenError{Address: spot.Address, Port: r.Port, Holder: holder(address, r.Port)}
 		default:
 			spot.Err = err
 		}
