@@ -45,10 +45,10 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request, query string) 
 	}
 	answer, err := s.expect.Read(query)
 	switch {
-	case s.ignore(err):
+	case foreign(err):
+		s.warn(err)
 		show(w, http.StatusBadRequest, strangerPage)
-	case s.answer.CompareAndSwap(nil, &result{answer: answer, err: err}):
-		close(s.answered)
+	case s.deliver(result{answer: answer, err: err}):
 		protect(w.Header())
 		w.Header().Set("Location", donePath)
 		w.WriteHeader(http.StatusSeeOther)
@@ -74,26 +74,21 @@ func foreign(err error) bool {
 	return malformed || mixup || errors.Is(err, ErrForeign)
 }
 
-// ignore tells whether an error of Read leaves the login as it is, and warns of those.
-func (s *Server) ignore(err error) bool {
-	if errors.Is(err, ErrForeign) {
-		s.warner.warn("ignored a browser request that does not belong to this login (wrong state)")
-		return true
+// warn tells the person of what is foreign; of the first mix-up in any case.
+func (s *Server) warn(err error) {
+	if mixup, ok := errors.AsType[*IssuerError](err); ok {
+		say := s.warner.warn
+		if s.mixup.CompareAndSwap(nil, mixup) {
+			say = s.warner.always
+		}
+		say(mixup.Error() + "; ignored")
+		return
 	}
+	text := "ignored a browser request that does not belong to this login (wrong state)"
 	if malformed, ok := errors.AsType[*MalformedError](err); ok {
-		s.warner.warn("ignored a malformed browser request (" + malformed.Reason + ")")
-		return true
+		text = "ignored a malformed browser request (" + malformed.Reason + ")"
 	}
-	mixup, ok := errors.AsType[*IssuerError](err)
-	if !ok {
-		return false
-	}
-	if s.mixup.CompareAndSwap(nil, mixup) {
-		s.warner.always(mixup.Error() + "; ignored")
-	} else {
-		s.warner.warn(mixup.Error() + "; ignored")
-	}
-	return true
+	s.warner.warn(text)
 }
 
 // done keeps the browser waiting until the end of the login is known.

@@ -168,10 +168,17 @@ func (s *Server) Offer(query string) error {
 	if foreign(err) || Incomplete(err) {
 		return err
 	}
-	if s.answer.CompareAndSwap(nil, &result{answer, err, true}) {
+	s.deliver(result{answer, err, true})
+	return nil
+}
+
+// deliver hands the first answer to Wait, and tells whether this is it.
+func (s *Server) deliver(r result) bool {
+	first := s.answer.CompareAndSwap(nil, &r)
+	if first {
 		close(s.answered)
 	}
-	return nil
+	return first
 }
 
 // Wait gives the one true answer, or why that answer is of no use. It gives the error of ctx if
