@@ -67,8 +67,8 @@ func TestTakenPort(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer s.Finish(cancelled(t), Failed)
-			if s.Port() == port || s.URI() != fmt.Sprintf("http://%s:%d/cb", tc.host, s.Port()) {
-				t.Errorf("port %d, address %s", s.Port(), s.URI())
+			if s.redirect.Port == port || s.URI() != fmt.Sprintf("http://%s:%d/cb", tc.host, s.redirect.Port) {
+				t.Errorf("port %d, address %s", s.redirect.Port, s.URI())
 			}
 		})
 	}
@@ -105,7 +105,7 @@ func TestBothFamilies(t *testing.T) {
 		if ip.IsLinkLocalUnicast() {
 			continue // needs a zone
 		}
-		conn, err := net.Dial("tcp", net.JoinHostPort(ip.String(), strconv.Itoa(s.Port())))
+		conn, err := net.Dial("tcp", net.JoinHostPort(ip.String(), strconv.Itoa(s.redirect.Port)))
 		if err == nil {
 			conn.Close()
 		}
@@ -131,8 +131,8 @@ func TestAbsentFamily(t *testing.T) {
 func TestTwoLoginsAtOnce(t *testing.T) {
 	a, _ := running(t, expectation())
 	b, _ := running(t, expectation())
-	if a.Port() == b.Port() {
-		t.Errorf("R2: both have port %d", a.Port())
+	if a.redirect.Port == b.redirect.Port {
+		t.Errorf("R2: both have port %d", a.redirect.Port)
 	}
 	goesOn(t, a)
 	goesOn(t, b)
@@ -224,7 +224,7 @@ func TestPathAsRegistered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := fmt.Sprintf("http://localhost:%d%s", s.Port(), path); s.URI() != want {
+		if want := fmt.Sprintf("http://localhost:%d%s", s.redirect.Port, path); s.URI() != want {
 			t.Errorf("address %s, want %s", s.URI(), want)
 		}
 		if got := ask(t, s, request(target+"?code=c&state="+testState)); got.status != http.StatusSeeOther {

@@ -199,13 +199,13 @@ func TestTheCodeIsDeliveredOnce(t *testing.T) {
 		t.Errorf("B-025: Wait gave %v, %v", a, err)
 	}
 	s.Finish(cancelled(t), Succeeded)
-	refusesConnections(t, s.Port()) // B-026
+	refusesConnections(t, s.redirect.Port) // B-026
 }
 
 func TestForcedHTTPS(t *testing.T) {
 	s, h := running(t, expectation())
 	for range 3 {
-		if conn, err := tls.Dial("tcp", fmt.Sprintf("localhost:%d", s.Port()), &tls.Config{InsecureSkipVerify: true}); err == nil {
+		if conn, err := tls.Dial("tcp", fmt.Sprintf("localhost:%d", s.redirect.Port), &tls.Config{InsecureSkipVerify: true}); err == nil {
 			conn.Close()
 			t.Fatal("TLS was spoken")
 		}

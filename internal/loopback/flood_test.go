@@ -149,7 +149,7 @@ func TestFiveHundredSlowConnections(t *testing.T) {
 			t.Fatal("B-024: a slow connection was served")
 		}
 	}
-	refusesConnections(t, s.Port())
+	refusesConnections(t, s.redirect.Port)
 }
 
 func TestABusyBrowserIsNotSentAway(t *testing.T) {

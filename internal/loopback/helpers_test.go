@@ -62,7 +62,7 @@ const truePath = "/oauth2callback?code=the-code&state=" + testState
 func send(t *testing.T, conn net.Conn, s *Server, raw string) reply {
 	t.Helper()
 	defer conn.Close()
-	raw = strings.NewReplacer("HOST", s.redirect.authority(), "PORT", strconv.Itoa(s.Port())).Replace(raw)
+	raw = strings.NewReplacer("HOST", s.redirect.authority(), "PORT", strconv.Itoa(s.redirect.Port)).Replace(raw)
 	go io.WriteString(conn, raw) // the server may answer in the middle of a long one; Close ends this
 	method, _, _ := strings.Cut(raw, " ")
 	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
@@ -80,7 +80,7 @@ func send(t *testing.T, conn net.Conn, s *Server, raw string) reply {
 
 func dial(t *testing.T, s *Server) net.Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.Port()))
+	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.redirect.Port))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func dial(t *testing.T, s *Server) net.Conn {
 
 func ask(t *testing.T, s *Server, raw string) reply {
 	t.Helper()
-	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.Port()))
+	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.redirect.Port))
 	if err != nil {
 		t.Error(err)
 		return reply{}

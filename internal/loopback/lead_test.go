@@ -185,7 +185,7 @@ func TestPortsInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Finish(cancelled(t), Failed)
-	if s.Port() != three || s.URI() != "http://127.0.0.1:"+strconv.Itoa(three)+"/cb" {
+	if s.redirect.Port != three || s.URI() != "http://127.0.0.1:"+strconv.Itoa(three)+"/cb" {
 		t.Errorf("it listens at %s", s.URI())
 	}
 	second.Close()
@@ -193,11 +193,11 @@ func TestPortsInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Finish(cancelled(t), Failed)
-	if s.Port() != two {
-		t.Errorf("it listens on %d, not on the first that is free", s.Port())
+	if s.redirect.Port != two {
+		t.Errorf("it listens on %d, not on the first that is free", s.redirect.Port)
 	}
 	r.Ports, r.AnyPort = nil, true
-	if s, err = Listen(t.Context(), r, expectation(), func(string) {}); err != nil || s.Port() == one {
+	if s, err = Listen(t.Context(), r, expectation(), func(string) {}); err != nil || s.redirect.Port == one {
 		t.Fatalf("any port: %v", err)
 	}
 	s.Finish(cancelled(t), Failed)
@@ -231,7 +231,7 @@ func TestListenElsewhere(t *testing.T) {
 			continue
 		}
 		for host, want := range map[string]int{"HOST": http.StatusBadRequest, ip.String() + ":PORT": http.StatusMisdirectedRequest} {
-			conn, err := net.Dial("tcp", net.JoinHostPort(ip.String(), strconv.Itoa(s.Port())))
+			conn, err := net.Dial("tcp", net.JoinHostPort(ip.String(), strconv.Itoa(s.redirect.Port)))
 			if err != nil {
 				t.Errorf("%s: %v", ip, err)
 				continue

@@ -194,7 +194,7 @@ func TestTimeRunsOut(t *testing.T) {
 
 func TestNobodyListensAfterwards(t *testing.T) {
 	s, _ := running(t, expectation())
-	port := s.Port()
+	port := s.redirect.Port
 	s.Finish(t.Context(), Failed)
 	refusesConnections(t, port)
 

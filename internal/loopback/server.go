@@ -148,9 +148,6 @@ func (s *Server) start(ctx context.Context, listeners []net.Listener) {
 // URI is the redirect_uri to send to the provider, byte for byte.
 func (s *Server) URI() string { return "http://" + s.redirect.authority() + s.redirect.Path }
 
-// Port is the port that the server listens on.
-func (s *Server) Port() int { return s.redirect.Port }
-
 // Lead has the root of the server lead a person's browser to an address, until the answer is
 // there: a short address to click or to type in place of a long one. It does nothing if the
 // redirect address is the root itself, or if it can be reached from outside of this machine: the
