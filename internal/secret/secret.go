@@ -43,6 +43,7 @@ func (t Text) String() string {
 	return "[secret]"
 }
 
-func (t Text) GoString() string             { return t.String() }
+// Format is asked by fmt for every verb, before String and GoString.
+func (t Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
+
 func (t Text) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
-func (t Text) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, t.String()) }
