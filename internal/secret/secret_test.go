@@ -23,7 +23,7 @@ func TestNoWayOfPrintingRevealsIt(t *testing.T) {
 	h := holder{T: s, P: &s, M: map[secret.Text]secret.Text{s: s}, hidden: s}
 	h.deep.p = &s
 	var out strings.Builder
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%U", "%10.3s"} {
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%U", "%10.3s", "%p", "%T"} {
 		for _, v := range []any{s, &s, h, &h, []secret.Text{s}, fmt.Errorf("wrapped: %v", s)} {
 			fmt.Fprintf(&out, verb+"\n", v)
 		}
