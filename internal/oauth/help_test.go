@@ -69,6 +69,9 @@ const (
 
 // clientOf makes a client of a server at base.
 func clientOf(base string, rt http.RoundTripper) *Client {
+	if t, ok := rt.(*http.Transport); ok {
+		rt = Transport(t)
+	}
 	return &Client{
 		Server: Server{
 			Issuer: base, Authorization: base + "/authorize", Token: base + "/token", Userinfo: base + "/userinfo",

@@ -27,11 +27,8 @@ const (
 type Trace func(method, host, path string, status int, took time.Duration)
 
 // NewHTTPClient makes the one client under every request: no redirects, answers bounded in size
-// and time.
+// and time. Under it belongs a Transport.
 func NewHTTPClient(base http.RoundTripper, now func() time.Time, trace Trace) *http.Client {
-	if t, ok := base.(*http.Transport); ok {
-		base = Transport(t)
-	}
 	return &http.Client{Transport: &guard{base: base, now: now, trace: trace}}
 }
 
