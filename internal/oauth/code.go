@@ -144,7 +144,7 @@ func newAttempt(c *Client, ask Request) *attempt {
 		state:    secret.New(rand.Text() + rand.Text()), // 260 bits
 		nonce:    secret.New(rand.Text() + rand.Text()),
 		verifier: secret.New(oauth2.GenerateVerifier()),
-		keys:     &keySet{client: c.HTTP, address: c.Server.JWKS},
+		keys:     newKeySet(c),
 	}
 }
 

@@ -56,7 +56,7 @@ type DeviceWait struct {
 
 // SignIn asks until the person has decided.
 func (f DeviceWait) SignIn(ctx context.Context, c *Client, ask Request) (*Login, error) {
-	try := &attempt{client: c, ask: ask, keys: &keySet{client: c.HTTP, address: c.Server.JWKS}} // there is no nonce in this flow
+	try := &attempt{client: c, ask: ask, keys: newKeySet(c)} // there is no nonce in this flow
 	defer try.prefetch(ctx)()
 	p := poller{client: c, code: f.Code, interval: f.Code.Interval, patience: f.Timeout}
 	tokens, err := p.wait(ctx)
@@ -72,7 +72,7 @@ func (f DeviceWait) SignIn(ctx context.Context, c *Client, ask Request) (*Login,
 		id, err = try.identify(ctx, tokens)
 	}
 	if err != nil {
-		try.client.Discard(ctx, tokens)
+		c.Discard(ctx, tokens)
 		return nil, conceal(err, f.Code.Secret, c.Secret)
 	}
 	return &Login{Tokens: tokens, Identity: id}, nil

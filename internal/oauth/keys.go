@@ -35,6 +35,8 @@ type keySet struct {
 	err  error // of the last verification; go-oidc passes on its text alone
 }
 
+func newKeySet(c *Client) *keySet { return &keySet{client: c.HTTP, address: c.Server.JWKS} }
+
 // prefetch is for the time in which the person reads the consent page. Its error, if any, comes
 // again when the keys are needed.
 func (k *keySet) prefetch(ctx context.Context) {

@@ -35,8 +35,7 @@ type Callback struct {
 func (f Callback) SignIn(ctx context.Context, c *Client, ask Request) (*Login, error) {
 	p := f.Pending
 	try := &attempt{
-		client: c, ask: ask, state: p.State, nonce: p.Nonce, verifier: p.Verifier, redirectURI: p.RedirectURI,
-		keys: &keySet{client: c.HTTP, address: c.Server.JWKS},
+		client: c, ask: ask, state: p.State, nonce: p.Nonce, verifier: p.Verifier, redirectURI: p.RedirectURI, keys: newKeySet(c),
 	}
 	answer, err := try.expect().Read(f.Query.Reveal())
 	if err != nil {

@@ -38,7 +38,7 @@ func calls() map[string]func(t *testing.T, c *Client) error {
 			return err
 		},
 		"keys": func(t *testing.T, c *Client) error {
-			return (&keySet{client: c.HTTP, address: c.Server.JWKS}).fetch(t.Context())
+			return newKeySet(c).fetch(t.Context())
 		},
 	}
 }
