@@ -53,9 +53,11 @@ func (r Redirect) check() error {
 // byte by byte, and whether it is none of those that the server needs for itself.
 func usablePath(p string) bool {
 	u, err := url.Parse("http://localhost" + p)
-	clean := path.Clean(p) // browsers resolve dots themselves
-	return err == nil && u.EscapedPath() == p && (clean == p || clean+"/" == p) &&
-		p[0] == '/' && p != donePath && p != faviconPath
+	if err != nil || u.EscapedPath() != p || p[0] != '/' {
+		return false
+	}
+	clean := path.Clean(u.Path) // browsers resolve dots themselves, escaped ones too
+	return (clean == u.Path || clean+"/" == u.Path) && p != donePath && p != faviconPath
 }
 
 // authority is host and port as the address has them. Port 80 is left out: browsers do so.
