@@ -211,6 +211,14 @@ func TestSecretsRepeatedByServer(t *testing.T) {
 	})
 }
 
+// A secret that may be any word is left in the text.
+func TestConcealedWords(t *testing.T) {
+	err := conceal(&Error{Message: "letters, eightlet, a b c d e, a+b+c+d+e, a%20b%20c%20d%20e"}, newSecret("letters"), newSecret("eightlet"), newSecret("a b c d e"))
+	if want := "letters, [secret], [secret], [secret], [secret]"; err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
+	}
+}
+
 func TestErrorChain(t *testing.T) {
 	cause := errors.New("cause")
 	e := &Error{Op: "ask", Host: "x.example", Kind: Temporary, Message: "no", Err: cause}

@@ -49,7 +49,10 @@ func TestRedirect(t *testing.T) {
 	defer second.Close()
 	for name, call := range calls() {
 		for _, status := range []int{300, 301, 302, 303, 305, 307, 308} {
-			for _, location := range []string{second.URL + "/token?code=the-code&refresh_token=" + oldRT, "/elsewhere", "//evil.example/x", "http://evil.example", "file:///etc/passwd", "gopher://x", "http://%zz", ""} {
+			for location, place := range map[string]string{
+				second.URL + "/token?code=the-code&refresh_token=" + oldRT: second.URL, "/elsewhere": "another page", "//evil.example/x": "//evil.example",
+				"http://evil.example": "http://evil.example", "file:///etc/passwd": "file:", "gopher://x": "gopher://x", "http://%zz": "a malformed address", "": "another page",
+			} {
 				t.Run(fmt.Sprintf("B-035 B-087 %s %d %.20q", name, status, location), func(t *testing.T) {
 					var asked atomic.Int32
 					c := serving(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -60,7 +63,7 @@ func TestRedirect(t *testing.T) {
 						w.WriteHeader(status)
 					})
 					err := call(t, c)
-					if e := wantError(t, err, Untrusted, "tried to redirect", "refused"); e.Lost {
+					if e := wantError(t, err, Untrusted, "tried to redirect the request to "+place+"; refused"); e.Lost {
 						t.Error("the answer counts as lost")
 					}
 					for _, s := range []string{oldRT, "the-code", "the-verifier", "the-access-token"} {
