@@ -119,6 +119,9 @@ func kindOf(code int) string { return Exits()[code].Kind }
 // exitOf sorts an error. The first that fits decides; the order puts what a person must know
 // before what follows from it.
 func exitOf(err error) int {
+	if e, ok := errors.AsType[*session.Error](err); ok {
+		return sessionExit(e.Kind)
+	}
 	switch {
 	case is[*usageError](err), is[*unknownProfileError](err):
 		return exitUsage
@@ -126,9 +129,6 @@ func exitOf(err error) int {
 		return exitLogin
 	case is[*busyError](err):
 		return exitLocal
-	}
-	if e, ok := errors.AsType[*session.Error](err); ok {
-		return sessionExit(e.Kind)
 	}
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return oauthExit(e.Kind)

@@ -18,6 +18,9 @@ import (
 
 // hint gives what to do about an error, as a command to type wherever there is one.
 func (a *app) hint(err error) string {
+	if e, ok := errors.AsType[*session.Error](err); ok {
+		return a.sessionHint(e)
+	}
 	if e, ok := errors.AsType[*usageError](err); ok {
 		return e.hint
 	}
@@ -32,9 +35,6 @@ func (a *app) hint(err error) string {
 	}
 	if e, ok := errors.AsType[*missingScopesError](err); ok {
 		return a.command("login") + " --scope '" + strings.Join(e.scopes, " ") + "', and tick every box on the consent page"
-	}
-	if e, ok := errors.AsType[*session.Error](err); ok {
-		return a.sessionHint(e)
 	}
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return a.oauthHint(e)
