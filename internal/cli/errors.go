@@ -82,6 +82,14 @@ func (e *unknownProfileError) Error() string {
 	return s
 }
 
+// aboutError is what is wrong with one of several profiles: what helps must be typed for that one.
+type aboutError struct {
+	profile string
+	error
+}
+
+func (e *aboutError) Unwrap() error { return e.error }
+
 // fail reports an error and gives the exit status.
 func (a *app) fail(err error) int {
 	if errors.Is(err, syscall.EPIPE) {

@@ -18,6 +18,11 @@ import (
 
 // hint gives what to do about an error, as a command to type wherever there is one.
 func (a *app) hint(err error) string {
+	if e, ok := errors.AsType[*aboutError](err); ok {
+		one := *a
+		one.option = e.profile
+		return one.hint(e.error)
+	}
 	if e, ok := errors.AsType[*session.Error](err); ok {
 		return a.sessionHint(e)
 	}

@@ -25,37 +25,41 @@ programs of the same project, too. To sign out on this computer alone, use --loc
 		Example: `  keyfob logout
   keyfob logout -p work --local`,
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if all && a.option != "" {
-				return usage("--all and --profile exclude each other")
-			}
-			names, err := a.logoutNames(all)
-			if err != nil {
-				return err
-			}
-			results := make([]logoutResult, 0, len(names))
-			var errs []error
-			ctx := a.interruptible(cmd)
-			for _, name := range names {
-				out, err := a.logout(ctx, name, local)
-				if err == nil && !out.Removed && !all {
-					err = a.unknownChoice()
-				}
-				results = append(results, newLogoutResult(name, out))
-				errs = append(errs, err)
-				if err == nil && !a.json {
-					a.reportLogout(name, out)
-				}
-			}
-			return errors.Join(a.reportLogouts(results), errors.Join(errs...))
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.logout(a.interruptible(cmd), local, all) },
 	}
 	c.Flags().BoolVar(&local, "local", false, "forget it here; ask nobody")
 	c.Flags().BoolVar(&all, "all", false, "all profiles")
 	return c
 }
 
-func (a *app) logout(ctx context.Context, name string, local bool) (session.Outcome, error) {
+func (a *app) logout(ctx context.Context, local, all bool) error {
+	if all && a.option != "" {
+		return usage("--all and --profile exclude each other")
+	}
+	names, err := a.logoutNames(all)
+	if err != nil {
+		return err
+	}
+	results := make([]logoutResult, 0, len(names))
+	var errs []error
+	for _, name := range names {
+		out, err := a.logoutOf(ctx, name, local)
+		switch {
+		case err == nil && !out.Removed && !all:
+			err = a.unknownChoice()
+		case err != nil && all:
+			err = &aboutError{name, err}
+		}
+		results = append(results, logoutResult{name, out.Removed, out.Revoked})
+		errs = append(errs, err)
+		if err == nil && !a.json {
+			a.reportLogout(name, out)
+		}
+	}
+	return errors.Join(a.reportLogouts(results), errors.Join(errs...))
+}
+
+func (a *app) logoutOf(ctx context.Context, name string, local bool) (session.Outcome, error) {
 	m, err := a.managerFor(name)
 	if err != nil {
 		return session.Outcome{}, err
@@ -99,10 +103,6 @@ type logoutResult struct {
 	Profile string `json:"profile"`
 	Removed bool   `json:"removed"`
 	Revoked bool   `json:"revoked"`
-}
-
-func newLogoutResult(name string, out session.Outcome) logoutResult {
-	return logoutResult{name, out.Removed, out.Revoked}
 }
 
 func (a *app) reportLogouts(results []logoutResult) error {

@@ -64,6 +64,7 @@ func oneProfile(cmd *cobra.Command, args []string) error {
 }
 
 func (a *app) removeProfile(ctx context.Context, name string) error {
+	a.option = name // whatever is to be typed is about it
 	if err := profile.ValidName(name); err != nil {
 		return config(err)
 	}
@@ -73,10 +74,10 @@ func (a *app) removeProfile(ctx context.Context, name string) error {
 	}
 	switch s, err := m.Load(ctx, name); {
 	case err == nil:
-		return usage("%s is signed in with profile %s", s.Account(), name).try("keyfob logout -p " + name)
+		return usage("%s is signed in with profile %s", s.Account(), name).try(a.command("logout"))
 	case isNone(err):
 	case is[*session.Error](err): // unreadable, but perhaps somebody's only refresh token
-		return usage("%v", err).try("keyfob logout -p " + name)
+		return usage("%v", err).try(a.command("logout"))
 	default:
 		return err
 	}
@@ -96,6 +97,7 @@ func isNone(err error) bool {
 }
 
 func (a *app) setDefault(name string) error {
+	a.option = name // whatever is to be typed is about it
 	if err := profile.ValidName(name); err != nil {
 		return config(err)
 	}
@@ -128,7 +130,9 @@ func (a *app) listProfiles(ctx context.Context) error {
 		s := a.stateOf(ctx, name)
 		s.Chosen = name == choice.Name
 		states = append(states, s)
-		errs = append(errs, s.err)
+		if s.err != nil {
+			errs = append(errs, &aboutError{name, s.err})
+		}
 	}
 	if a.json {
 		err = printJSON(a.Out, struct {
