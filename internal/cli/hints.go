@@ -192,3 +192,11 @@ func (a *app) command(name string) string {
 	}
 	return fmt.Sprintf("keyfob %s -p %s", name, choice.Name)
 }
+
+// typed gives the name of a store as it is typed into a shell: there may be a path in it.
+func typed(store string) string {
+	if plainName(strings.NewReplacer(":", "", "/", "").Replace(store)) {
+		return store
+	}
+	return shellQuote(store)
+}

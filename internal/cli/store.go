@@ -216,7 +216,7 @@ func storeOption(options map[string][]string, identity string) error {
 		return nil
 	}
 	if given, set := options["store"]; set && strings.Join(given, "") != "file" {
-		return usage("--identity is for --store file")
+		return usage("--identity is for the store file")
 	}
 	path, err := filepath.Abs(identity)
 	if err != nil {
@@ -235,10 +235,11 @@ func (a *app) loginStore(ctx context.Context, p *profile.Profile, options map[st
 	}
 	_, said := options["store"]
 	said = said || a.Getenv("KEYFOB_STORE") != ""
+	wanted := cmp.Or(p.Store, session.Keyring)
 	switch {
-	case held.Store != "" && said && held.Store != cmp.Or(p.Store, session.Keyring):
-		return usage("the login of profile %s is kept in %s, not in %s; nothing was changed", p.Name, held.Store, p.Store).
-			try("keyfob store move -p " + p.Name + " --to " + p.Store + "; or another profile: keyfob login -p NAME --store " + p.Store)
+	case held.Store != "" && said && held.Store != wanted:
+		return usage("the login of profile %s is kept in %s, not in %s; nothing was changed", p.Name, held.Store, wanted).
+			try("keyfob store move -p " + p.Name + " --to " + typed(wanted) + "; or another profile: keyfob login -p NAME --store " + typed(wanted))
 	case held.Store != "":
 		p.Store = held.Store
 	case p.Store == "":
