@@ -169,7 +169,7 @@ func (a *app) otherStoreHint(err *store.Error) string {
 	case isHelper:
 		return "see what it says: docker-credential-" + program + " list"
 	case errors.Is(err.Err, ErrNoTerminal):
-		return "in a terminal: " + a.command("store unlock") + "; or put the passphrase into a file, and the file's name into KEYFOB_PASSPHRASE_FILE"
+		return a.inTerminal() + "; or put the passphrase into a file, and the file's name into KEYFOB_PASSPHRASE_FILE"
 	case errors.Is(err, store.ErrLocked) && errors.Is(err, fs.ErrNotExist):
 		return "have KEYFOB_PASSPHRASE_FILE name a file whose first line is the passphrase"
 	case errors.Is(err, store.ErrLocked):
@@ -182,6 +182,16 @@ func (a *app) otherStoreHint(err *store.Error) string {
 		return "put the passphrase into a file, and the file's name into KEYFOB_PASSPHRASE_FILE"
 	}
 	return ""
+}
+
+// inTerminal is how a passphrase is asked for. What a profile is not kept in yet is not unlocked for it.
+func (a *app) inTerminal() string {
+	if choice, err := a.choose(); err == nil {
+		if kept, err := a.storeOf(choice.Name); err == nil && strings.HasPrefix(kept, "file") {
+			return "in a terminal: " + a.command("store unlock")
+		}
+	}
+	return "run it again in a terminal"
 }
 
 // command gives the command line for the profile that this run is about.

@@ -24,26 +24,28 @@ import (
 // ErrNoTerminal is what Env.Ask says where nobody can be asked.
 var ErrNoTerminal = errors.New("there is no terminal to ask on")
 
-// useStore makes the store of a profile the one that this run works with. Where the profile's
-// session is, the list of what is held tells: for a token, one small file is read. Without it, what
-// login has written into the profile does.
+// useStore makes the store of a profile the one that this run works with.
 func (a *app) useStore(name string) error {
-	held, err := session.HeldOf(a.StateDir, name)
-	if err != nil || held.Store == "" {
-		if held.Store, err = a.chosenStore(name); err != nil {
-			return config(err)
-		}
+	kept, err := a.storeOf(name)
+	if err != nil {
+		return err
 	}
-	return a.takeStore(held.Store)
+	return a.takeStore(kept)
 }
 
-// chosenStore is what the environment or the profile's file says of where a login shall be kept.
-func (a *app) chosenStore(name string) (string, error) {
+// storeOf names the store of a profile. Where the profile's session is, the list of what is held
+// tells: for a token, one small file is read. Without it, what the environment or the profile's file
+// says of where a login shall be kept.
+func (a *app) storeOf(name string) (string, error) {
+	if held, err := session.HeldOf(a.StateDir, name); err == nil && held.Store != "" {
+		return held.Store, nil
+	}
 	environment, file, err := a.layers(name)
 	if err != nil {
-		return "", err
+		return "", config(err)
 	}
-	return profile.StoreOf(environment, file)
+	chosen, err := profile.StoreOf(environment, file)
+	return chosen, config(err)
 }
 
 // takeStore makes the store of that name the one that this run works with.
