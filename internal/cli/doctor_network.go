@@ -38,7 +38,7 @@ func (e *examination) providerCheck(s oauth.Sight, err error) finding {
 
 // reachHint leaves what keyfob knows nothing of to a program that tells more.
 func (e *examination) reachHint(address string, err error) string {
-	if f, ok := errors.AsType[*oauth.Error](err); ok && f.Kind == oauth.Proxied {
+	if f, ok := errors.AsType[*oauth.Error](err); ok && f.Kind == oauth.Proxied || is[*usageError](err) {
 		return e.hint(err)
 	}
 	return cmp.Or(unknownAuthority(err), "curl -v "+shellQuote(address))

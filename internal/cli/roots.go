@@ -46,7 +46,7 @@ func (a *app) transport() (http.RoundTripper, error) {
 	}
 	switch other := a.systemRoots(); {
 	case file != "":
-		roots, err := readRoots(file)
+		roots, err := a.readRoots(file)
 		if err != nil {
 			return nil, err
 		}
@@ -86,16 +86,17 @@ func (a *app) believe(file string) error {
 	if file == "" {
 		return nil
 	}
-	_, err := readRoots(file)
+	_, err := a.readRoots(file)
 	return err
 }
 
-func readRoots(file string) (*x509.CertPool, error) {
+func (a *app) readRoots(file string) (*x509.CertPool, error) {
 	roots, err := profile.ReadRoots(file)
 	if err == nil {
 		return roots, nil
 	}
-	return nil, usage("ca_file: %v", err).try("--ca-file FILE, with the certificate of the authority as PEM text; none: --ca-file \"\"")
+	return nil, usage("ca_file: %v", err).
+		try(a.command("login") + " --ca-file FILE, with the certificate of the authority as PEM text; or without one: " + a.command("login") + " --ca-file ''")
 }
 
 // chosenCAFile is what the environment or the profile's file says.

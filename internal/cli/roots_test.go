@@ -106,7 +106,11 @@ func TestCAFile(t *testing.T) {
 	before := len(s.provider.Requests())
 	s.run("token") // which is valid
 	for _, command := range []string{"refresh", "whoami", "login"} {
-		s.want(2, "ca_file: "+s.ca+": no such file or directory\nhint: --ca-file FILE", command)
+		s.want(2, "ca_file: "+s.ca+": no such file or directory\nhint: keyfob login --ca-file FILE", command)
+	}
+	doctor := s.command("doctor")
+	if out, _ := doctor.Output(); doctor.ProcessState.ExitCode() != 2 || strings.Count(string(out), "\n      hint: keyfob login --ca-file FILE") != 2 {
+		t.Errorf("doctor: %v, printing %q", doctor.ProcessState, out)
 	}
 	if len(s.provider.Requests()) != before {
 		t.Error("there was a request all the same")
