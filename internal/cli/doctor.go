@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,13 +59,8 @@ func odd(name, hint, format string, args ...any) finding {
 
 // bad is a failure that login would end with, too. A hint that knows more may be given.
 func (a *app) bad(name string, err error, hints ...string) finding {
-	f := finding{Name: name, State: "fail", Message: line(err), code: exitOf(err)}
-	for _, hint := range append(hints, a.hint(err), "keyfob doctor -v") {
-		if f.Hint == "" {
-			f.Hint = hint
-		}
-	}
-	return f
+	hint := cmp.Or(append(hints, a.hint(err), a.command("doctor")+" -v")...)
+	return finding{Name: name, State: "fail", Message: line(err), Hint: hint, code: exitOf(err)}
 }
 
 func line(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

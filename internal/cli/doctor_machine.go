@@ -112,7 +112,7 @@ func (e *examination) portCheck(ctx context.Context, r loopback.Redirect) findin
 	}
 	var errs []error
 	for _, r.Port = range slices.Concat([]int{r.Port}, r.Ports) {
-		words, err := free(ctx, r)
+		words, err := e.free(ctx, r)
 		switch {
 		case err != nil:
 			errs = append(errs, err)
@@ -130,7 +130,7 @@ func (e *examination) portCheck(ctx context.Context, r loopback.Redirect) findin
 }
 
 // free tells where the port can be had, or who has it.
-func free(ctx context.Context, r loopback.Redirect) (words string, err error) {
+func (e *examination) free(ctx context.Context, r loopback.Redirect) (words string, err error) {
 	spots, err := loopback.Inspect(ctx, r)
 	if err != nil {
 		return "", err
@@ -152,7 +152,7 @@ func free(ctx context.Context, r loopback.Redirect) (words string, err error) {
 	case errs != nil:
 		return "", errors.Join(errs...)
 	case here == nil:
-		return "", usage("%s", lack).try("keyfob login --redirect-host localhost")
+		return "", usage("%s", lack).try(e.command("login") + " --redirect-host localhost")
 	}
 	words = fmt.Sprintf("%d is free on %s", r.Port, strings.Join(here, " and "))
 	if absent != nil {

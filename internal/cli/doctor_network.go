@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -41,15 +40,10 @@ func (e *examination) reachHint(address string, err error) string {
 	if f, ok := errors.AsType[*oauth.Error](err); ok && f.Kind == oauth.Proxied || is[*usageError](err) {
 		return e.hint(err)
 	}
-	return cmp.Or(unknownAuthority(err), "curl -v "+shellQuote(address))
-}
-
-// unknownAuthority is the hint for networks that put their own certificates in the place of the servers'.
-func unknownAuthority(err error) string {
-	if is[x509.UnknownAuthorityError](err) {
-		return "KEYFOB_CA_FILE=/FILE keyfob doctor, with the certificate of your organisation's authority"
+	if is[x509.UnknownAuthorityError](err) { // of a network that puts its own certificates in the place of the servers'
+		return "KEYFOB_CA_FILE=/FILE " + e.command("doctor") + ", with the certificate of your organisation's authority"
 	}
-	return ""
+	return "curl -v " + shellQuote(address)
 }
 
 // clockCheck compares the clocks. ID tokens say when they were made, and for how long.

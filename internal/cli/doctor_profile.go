@@ -15,8 +15,7 @@ import (
 func (e *examination) profileChecks(context.Context) []finding {
 	switch {
 	case e.missing:
-		return []finding{odd("profile", "keyfob login --client client_secret.json; to try without: keyfob demo",
-			"there is none yet; what follows is about this machine alone")}
+		return []finding{odd("profile", e.hint(e.flaw), "there is none yet; what follows is about this machine alone")}
 	case e.flaw != nil:
 		return []finding{e.bad("profile", e.flaw)}
 	}

@@ -45,10 +45,10 @@ func (a *app) hint(err error) string {
 		return a.oauthHint(e)
 	}
 	if e, ok := errors.AsType[*loopback.PortTakenError](err); ok {
-		return portHint(e)
+		return a.portHint(e)
 	}
 	if is[*loopback.MisledError](err) {
-		return "look for localhost in the hosts file, or give --redirect-host 127.0.0.1"
+		return "look for localhost in the hosts file; or " + a.command("login") + " --redirect-host 127.0.0.1"
 	}
 	if is[*loopback.MalformedError](err) || a.brought && loopback.Incomplete(err) || errors.Is(err, loopback.ErrForeign) || errors.Is(err, errNoInput) {
 		return "copy the whole address of the page where the browser ended, from http:// to the end, and run it again"
@@ -131,8 +131,8 @@ func (a *app) oauthHint(e *oauth.Error) string {
 	return ""
 }
 
-func portHint(e *loopback.PortTakenError) string {
-	s := "choose another port that the provider knows: --port N"
+func (a *app) portHint(e *loopback.PortTakenError) string {
+	s := a.command("login") + " --port N, with another port that the provider knows"
 	if e.Port == 5000 {
 		s += " (on macOS, AirPlay Receiver uses 5000: System Settings, General, AirDrop & Handoff)"
 	}
