@@ -26,7 +26,7 @@ func (a *app) demoCommand() *cobra.Command {
 		Long: `demo starts an identity provider inside keyfob, on this computer alone, and walks through
 login, whoami, token, refresh and logout with it. It runs the same code as these commands.
 It sets nothing up, changes no profile of yours and leaves nothing behind.
-` + exits(exitUsage, exitRefused, exitStore, exitLocal, exitTimeout),
+` + exits(exitRefused, exitStore, exitLocal, exitTimeout),
 		Example: `  keyfob demo
   BROWSER=firefox keyfob demo`,
 		Args: noArguments,

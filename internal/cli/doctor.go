@@ -27,7 +27,7 @@ provider's own description, the session. It changes nothing; the store gets one 
 
 The exit status is that of the worst failure: what passes by itself is least, then what signing in again
 mends; of others the first. Warnings are no failures.
-` + exits(exitUsage, exitLogin, exitRefused, exitTemporary, exitProtocol, exitStore, exitLocal, exitTimeout),
+` + exits(exitLogin, exitRefused, exitTemporary, exitProtocol, exitStore, exitLocal, exitTimeout),
 		Example: `  keyfob doctor
   keyfob doctor --sign-in   walk through a whole login with the built-in provider, too`,
 		Args: noArguments,

@@ -43,7 +43,7 @@ in with any browser; --resume finishes that login, once, from another process.
 With --json, the result is one JSON document. With --device and --json there are two, each on
 one line: the first, at once, has "event": "device_code", with user_code and
 verification_uri; the last has "event": "signed_in". If the login fails, there is no last one.
-` + exits(exitUsage, exitLogin, exitRefused, exitTemporary, exitProtocol, exitStore, exitLocal, exitTimeout),
+` + exits(exitLogin, exitRefused, exitTemporary, exitProtocol, exitStore, exitLocal, exitTimeout),
 		Example: `  keyfob login --client client_secret.json
   keyfob login -p work --issuer https://id.example.com --client-id ID --scope "openid email"
   keyfob login --device                      show a code to enter on another device

@@ -21,7 +21,7 @@ the login serves no command any more, and logout again tries to revoke it.
 
 At Google this ends your consent for the whole project: on other machines and in other
 programs of the same project, too. To sign out on this computer alone, use --local.
-` + exits(exitUsage, exitProtocol, exitStore, exitLocal, exitPartial),
+` + exits(exitProtocol, exitStore, exitLocal, exitPartial),
 		Example: `  keyfob logout
   keyfob logout -p work --local`,
 		Args: noArguments,

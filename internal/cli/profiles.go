@@ -19,7 +19,7 @@ func (a *app) profilesCommand() *cobra.Command {
 		Long: `profiles lists every profile: provider, account, state, expiry, and where it is kept. The
 one that commands use now is marked, with the rule that chose it: the option, the
 environment, a .keyfob file, or the default.
-` + exits(exitUsage, exitProtocol, exitStore, exitLocal),
+` + exits(exitProtocol, exitStore, exitLocal),
 		Example: `  keyfob profiles
   keyfob profiles default work`,
 		Args: noArguments,
@@ -33,7 +33,7 @@ func (a *app) profilesDefaultCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "default NAME",
 		Short: "Make a profile the default one",
-		Long:  "default makes NAME the profile that commands use if nothing else chooses one.\n" + exits(exitUsage, exitLocal),
+		Long:  "default makes NAME the profile that commands use if nothing else chooses one.\n" + exits(exitLocal),
 		Example: `  keyfob profiles default work
   keyfob profiles default default`,
 		Args:              oneProfile,
@@ -47,7 +47,7 @@ func (a *app) profilesRemoveCommand() *cobra.Command {
 		Use:   "remove NAME",
 		Short: "Remove a profile and the client secret that was kept for it",
 		Long: "remove deletes the file of a profile, and its client secret from the keyring. Sign out first: what is\n" +
-			"stored of a login goes away only by logout.\n" + exits(exitUsage, exitStore, exitLocal),
+			"stored of a login goes away only by logout.\n" + exits(exitStore, exitLocal),
 		Example: `  keyfob profiles remove work
   keyfob logout -p work && keyfob profiles remove work`,
 		Args:              oneProfile,

@@ -28,7 +28,7 @@ another store for its profile:
   helper:NAME  the program docker-credential-NAME, such as helper:pass
 
 keyfob uses the one that was chosen and never falls back to another.
-` + exits(exitUsage, exitStore, exitLocal, exitPartial),
+` + exits(exitStore, exitLocal, exitPartial),
 		Example: `  keyfob store move --to file
   keyfob store unlock --unlock-for 8h`,
 		Args: unknownCommand,
@@ -45,7 +45,7 @@ func (a *app) storeMoveCommand() *cobra.Command {
 		Short: "Move a profile's login to another store",
 		Long: `move copies what is stored of a profile, reads it back, makes the new store the profile's,
 and then empties the old one. If it is stopped before it is done, run it again.
-` + exits(exitUsage, exitStore, exitLocal, exitPartial),
+` + exits(exitStore, exitLocal, exitPartial),
 		Example: `  keyfob store move --to file
   keyfob store move -p work --to helper:pass`,
 		Args: noArguments,
@@ -69,7 +69,7 @@ func (a *app) storeUnlockCommand() *cobra.Command {
 		Short: "Ask for the passphrase of the store of files, once for some time",
 		Long: `unlock asks for the passphrase, and has the Linux kernel keep what it opens, in memory, for
 all programs that run as you. Other systems keep nothing; keyfob asks each time there.
-` + exits(exitUsage, exitStore),
+` + exits(exitStore, exitLocal),
 		Example: `  keyfob store unlock
   keyfob store unlock -p work --unlock-for 8h`,
 		Args: noArguments,
@@ -100,7 +100,7 @@ func (a *app) storeLockCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "lock",
 		Short: "Lock the store of files before its time is over",
-		Long:  "lock has the kernel forget what unlock made it keep.\n" + exits(exitUsage, exitStore),
+		Long:  "lock has the kernel forget what unlock made it keep.\n" + exits(exitStore, exitLocal),
 		Example: `  keyfob store lock
   keyfob store lock -p work`,
 		Args: noArguments,

@@ -27,7 +27,7 @@ store of files that is locked asks for its passphrase, where there is a terminal
 
 A token on a command line can be read by every process of this computer. --format curl
 hands it over on standard input instead.
-` + exits(exitUsage, exitLogin, exitRefused, exitTemporary, exitProtocol, exitStore, exitLocal),
+` + exits(exitLogin, exitRefused, exitTemporary, exitProtocol, exitStore, exitLocal),
 		Example: `  keyfob token
   keyfob token --format curl | curl --config - https://openidconnect.googleapis.com/v1/userinfo`,
 		Args: noArguments,
@@ -103,7 +103,7 @@ func (a *app) refreshCommand() *cobra.Command {
 		Long: `refresh renews the tokens at the provider, whether or not it must. With --min-ttl, only if
 less than that time is left. Of many that run at once, one asks the provider, and all get
 its answer.
-` + exits(exitUsage, exitLogin, exitRefused, exitTemporary, exitProtocol, exitStore, exitLocal),
+` + exits(exitLogin, exitRefused, exitTemporary, exitProtocol, exitStore, exitLocal),
 		Example: `  keyfob refresh
   keyfob refresh --min-ttl 30m --json`,
 		Args: noArguments,

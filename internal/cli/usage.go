@@ -68,12 +68,12 @@ func explain(cmd *cobra.Command, args []string) error {
 	return about.Help()
 }
 
-// exits is the part of a command's help that lists its exit statuses; 0 and 1 go without saying
+// exits is the part of a command's help that lists its exit statuses; 0, 1 and 2 go without saying
 // in the arguments.
 func exits(codes ...int) string {
 	var b strings.Builder
 	b.WriteString("\nExit status:\n")
-	for _, code := range append([]int{0, exitInternal}, codes...) {
+	for _, code := range append([]int{0, exitInternal, exitUsage}, codes...) {
 		fmt.Fprintf(&b, "  %2d  %s\n", code, Exits()[code].Meaning)
 	}
 	return b.String()

@@ -10,7 +10,7 @@ func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Long:  "version prints what keyfob this is.\n" + exits(),
+		Long:  "version prints what keyfob this is.\n" + exits(exitLocal),
 		Example: `  keyfob version
   keyfob version --json`,
 		Args: noArguments,

@@ -20,7 +20,7 @@ func (a *app) whoamiCommand() *cobra.Command {
 		Short: "Print who is signed in, as the provider says it now",
 		Long: `whoami asks the provider who is signed in. With --offline it tells what the provider said
 at the login, and asks nobody.
-` + exits(exitUsage, exitLogin, exitRefused, exitTemporary, exitProtocol, exitStore, exitLocal),
+` + exits(exitLogin, exitRefused, exitTemporary, exitProtocol, exitStore, exitLocal),
 		Example: `  keyfob whoami
   keyfob whoami --json | jq -r .email`,
 		Args: noArguments,
