@@ -46,7 +46,7 @@ func (a *app) profilesRemoveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove a profile and the client secret that was kept for it",
-		Long: "remove deletes the file of a profile, and its client secret from the keyring. Sign out first: what is\n" +
+		Long: "remove deletes the file of a profile, and its client secret from its store. Sign out first: what is\n" +
 			"stored of a login goes away only by logout.\n" + exits(exitStore, exitLocal),
 		Example: `  keyfob profiles remove work
   keyfob logout -p work && keyfob profiles remove work`,
