@@ -92,8 +92,8 @@ func (e *aboutError) Unwrap() error { return e.error }
 
 // fail reports an error and gives the exit status.
 func (a *app) fail(err error) int {
-	if errors.Is(err, syscall.EPIPE) {
-		return exitInternal // whoever read stdout is gone; there is nobody to tell
+	if unread(err) {
+		return exitInternal // there is nobody to tell
 	}
 	if e, ok := errors.AsType[*toldError](err); ok {
 		return e.status
@@ -120,6 +120,12 @@ func (a *app) fail(err error) int {
 	}
 	_ = printJSON(a.Err, map[string]report{"error": {code, kindOf(code), message, hint}}, "")
 	return code
+}
+
+// unread tells whether whoever read stdout is gone. Servers and plugins hang up, too.
+func unread(err error) bool {
+	e, ok := errors.AsType[*fs.PathError](err)
+	return ok && e.Path == "/dev/stdout" && errors.Is(e.Err, syscall.EPIPE)
 }
 
 func kindOf(code int) string { return Exits()[code].Kind }
