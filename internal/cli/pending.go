@@ -40,6 +40,8 @@ func (o *loginWays) check(f *pflag.FlagSet, timeout time.Duration) error {
 	switch {
 	case begins && (f.Changed("listen") || f.Changed("url-file")):
 		return usage("--listen and --url-file are for a login that waits for a browser; not with --device or --no-wait").try("keyfob login --help")
+	case o.noWait && (f.Changed("timeout") || f.Changed("require-all-scopes")):
+		return usage("--timeout and --require-all-scopes are for the command that finishes the login, with --resume; not with --no-wait").try("keyfob login --help")
 	case begins && f.Changed("resume"):
 		return usage("--resume finishes a login; --no-wait and --device begin one").try("keyfob login --help")
 	case o.wait && !f.Changed("resume"):
@@ -168,7 +170,7 @@ func (a *app) resumable(f *pflag.FlagSet, o loginOptions) error {
 		}
 	})
 	if others != nil {
-		return usage("%s cannot be said now, but when the login is begun", strings.Join(others, ", ")).try("keyfob login --no-wait " + others[0])
+		return usage("%s cannot be said now, but when the login is begun", strings.Join(others, ", ")).try(a.command("login") + " --no-wait, to begin another one")
 	}
 	return nil
 }
