@@ -33,7 +33,6 @@ type Env struct {
 	HTTP                http.RoundTripper
 	Now                 func() time.Time
 	Open                func(ctx context.Context, address, command string) error // command: "" for the system's own way
-	Desktop             bool                                                     // a browser could show something to the person who typed the command
 	Played              bool                                                     // Open plays the person, too
 	Machine
 

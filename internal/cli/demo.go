@@ -143,7 +143,7 @@ func (a *app) demoEnv(ctx context.Context, dir, issuer string) (Env, error) {
 		env.Store, env.StoreName = store.NewMemory(), "memory"
 		lines = append(lines, "The tokens are kept in memory, because the "+a.StoreName+" cannot be used: "+err.Error()+".")
 	}
-	if !a.Desktop {
+	if !a.opensBrowser() {
 		env.Open, env.Played = a.demoPerson, true
 		lines = append(lines, "There is no terminal with a browser here, so keyfob plays the person itself, as "+demoAccount+".")
 	}

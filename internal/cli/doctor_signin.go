@@ -34,7 +34,7 @@ func (a *app) signInOnce(ctx context.Context) (by string, err error) {
 	defer stop()
 	env := a.demoHome(dir)
 	defer forgetDemo(ctx, env.Store)
-	if _, plan := a.place("", false, false); a.Desktop && plan.Open {
+	if a.opensBrowser() {
 		by = "the browser"
 		a.say("Signing in at a provider inside keyfob: choose either account in the browser.")
 	} else {

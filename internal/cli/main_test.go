@@ -67,7 +67,7 @@ func environment(visitor *person) cli.Env {
 		StateDir:  filepath.Join(home, ".local", "state", "keyfob"),
 		Store:     openStore(os.Getenv), StoreName: "keyring",
 		HTTP: transport(), Now: now,
-		Open: visitor.open, Desktop: os.Getenv("DESKTOP") != "",
+		Open:    visitor.open,
 		Machine: machine(), Ours: func() bool { return terminal.Ours(os.Stdin) },
 		Listen:  func(ctx context.Context, heard chan<- []byte) { terminal.Listen(ctx, os.Stdin, heard) },
 		Ask:     ask,

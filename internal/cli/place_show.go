@@ -29,10 +29,19 @@ type guide struct {
 	paste  bool   // what the browser ended on can be pasted
 }
 
+func (a *app) facts() facts { return facts{Machine: a.Machine, getenv: a.Getenv, played: a.Played} }
+
 // place decides how a person gets to the page.
 func (a *app) place(browser string, noBrowser, toFile bool) (facts, plan) {
-	f := facts{Machine: a.Machine, getenv: a.Getenv, played: a.Played, browser: browser, noBrowser: noBrowser, toFile: toFile}
+	f := a.facts()
+	f.browser, f.noBrowser, f.toFile = browser, noBrowser, toFile
 	return f, decide(f)
+}
+
+// opensBrowser tells whether a browser of this computer opens before the person who typed the command.
+func (a *app) opensBrowser() bool {
+	f, plan := a.place("", false, false)
+	return f.Terminal && f.display() && plan.Open
 }
 
 // codeFlow is the way in which a person signs in with a browser here. It is an error if nobody could.

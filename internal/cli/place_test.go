@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keyfob/keyfob/internal/browser"
 	"github.com/keyfob/keyfob/internal/profile"
@@ -191,6 +192,23 @@ func TestRedirectFor(t *testing.T) {
 	for _, listen := range []string{"localhost:5000", ":5000", "0.0.0.0:5001", "0.0.0.0:http", "5000"} {
 		if r, err := redirectFor(p, listen); err == nil {
 			t.Errorf("%s: %+v", listen, r)
+		}
+	}
+}
+
+// A helper may ask in a window: whoever has one, and no terminal, gets time to answer, too.
+func TestStorePatience(t *testing.T) {
+	for name, test := range map[string]struct {
+		facts
+		want time.Duration
+	}{
+		"nobody":   {madeUp("linux", false, nil), 10 * time.Second},
+		"terminal": {madeUp("linux", true, nil), time.Minute},
+		"desktop":  {madeUp("linux", false, map[string]string{"DISPLAY": ":0"}), time.Minute},
+	} {
+		a := app{Env: Env{Machine: test.Machine, Getenv: test.getenv}}
+		if got := a.storePatience(); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}
 }

@@ -311,7 +311,7 @@ func TestInterruptedWithoutAnAnswer(t *testing.T) {
 func TestInterruptedDemo(t *testing.T) {
 	needsSignals(t)
 	p := newPlace(t)
-	p.variables["DESKTOP"], p.variables["PERSON"], p.variables["TMPDIR"] = "1", "nobody", t.TempDir()
+	p.variables["TERMINAL"], p.variables["PERSON"], p.variables["TMPDIR"] = "80", "nobody", t.TempDir()
 	r := p.start("demo")
 	r.until("Waiting for the browser")
 	r.signal(os.Interrupt)

@@ -99,7 +99,7 @@ type ownStore struct {
 
 // storePatience is longer where a person can answer what a helper asks.
 func (a *app) storePatience() time.Duration {
-	if a.Terminal || a.Desktop {
+	if a.Terminal || a.facts().display() {
 		return time.Minute
 	}
 	return 10 * time.Second
