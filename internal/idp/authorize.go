@@ -188,7 +188,7 @@ func (s *Server) reply(redirectURI, state string, values url.Values) answer {
 // parseScope splits a scope at its spaces, drops what is repeated, and refuses what RFC 6749 §3.3 does not allow.
 func parseScope(text string) ([]string, error) {
 	var scope []string
-	for _, one := range strings.Split(text, " ") {
+	for one := range strings.SplitSeq(text, " ") {
 		if one == "" || strings.ContainsFunc(one, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }) {
 			return nil, refuse("invalid_scope", "the scope is missing or malformed")
 		}

@@ -1,6 +1,7 @@
 package idp
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"html"
@@ -14,10 +15,7 @@ import (
 
 // consent is the page where the person chooses an account and decides.
 func (s *Server) consent(p *pending) answer {
-	name := p.client.Name
-	if name == "" {
-		name = p.client.ID
-	}
+	name := cmp.Or(p.client.Name, p.client.ID)
 	where := `The answer goes to <span class="where">` + html.EscapeString(host(p.redirectURI)) + `</span>`
 	if p.device != nil {
 		where = `Go on only if your device shows the code <span class="where">` + html.EscapeString(p.device.userCode) + `</span>`
@@ -43,13 +41,7 @@ func (s *Server) consent(p *pending) answer {
 
 // card is one account as a radio button.
 func card(i int, a Account, chosen string) string {
-	name, checked := a.Name, ""
-	if name == "" {
-		name = a.Email
-	}
-	if name == "" {
-		name = a.Subject
-	}
+	name, checked := cmp.Or(a.Name, a.Email, a.Subject), ""
 	if a.Subject == chosen {
 		checked = " checked"
 	}
