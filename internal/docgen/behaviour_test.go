@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -49,8 +48,8 @@ func caseID() *regexp.Regexp { return regexp.MustCompile(`\bB-\d{3}[a-z]?\b`) }
 func readCases(text string) []behaviour {
 	quoted := regexp.MustCompile("`([^`]+)`")
 	var cases []behaviour
-	for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
-		cells := strings.Split(strings.Trim(lines.Text(), "|"), " | ")
+	for line := range strings.SplitSeq(text, "\n") {
+		cells := strings.Split(strings.Trim(line, "|"), " | ")
 		id := strings.TrimSpace(cells[0])
 		if caseID().FindString(id) != id || id == "" {
 			continue

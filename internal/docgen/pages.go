@@ -23,9 +23,7 @@ func edition() time.Time { return time.Date(2026, time.November, 1, 0, 0, 0, 0, 
 func manPages(c *cobra.Command) (map[string][]byte, error) {
 	month := edition()
 	c.DisableAutoGenTag = true
-	if text, found := exitSection(c.Long); found {
-		c.Long = text
-	}
+	c.Long = exitSection(c.Long)
 	var page bytes.Buffer
 	err := doc.GenMan(c, &doc.GenManHeader{Section: "1", Date: &month, Source: "keyfob", Manual: "User Commands"}, &page)
 	if err != nil {
@@ -47,10 +45,10 @@ func manPages(c *cobra.Command) (map[string][]byte, error) {
 
 // exitSection makes a section of the list of exit statuses that ends a help text: as it is there,
 // a man page would run its lines together.
-func exitSection(long string) (string, bool) {
+func exitSection(long string) string {
 	text, list, found := strings.Cut(long, "\nExit status:\n")
 	if !found {
-		return long, false
+		return long
 	}
 	var b strings.Builder
 	b.WriteString(text + "\n\n# EXIT STATUS\n")
@@ -58,7 +56,7 @@ func exitSection(long string) (string, bool) {
 		code, meaning, _ := strings.Cut(strings.TrimSpace(line), "  ")
 		fmt.Fprintf(&b, "**%s**\n\t%s\n\n", code, meaning)
 	}
-	return b.String(), true
+	return b.String()
 }
 
 func exitCodes(exits []cli.Exit) []byte {
