@@ -186,7 +186,7 @@ func TestPorts(t *testing.T) {
 	if err != nil || got.Port != 5000 || !slices.Equal(got.Ports, []int{5002, 5001}) {
 		t.Fatalf("%+v, %v", got.Profile, err)
 	}
-	files := profile.Files{Dir: t.TempDir()}
+	files := profile.Files{Dir: configDir(t)}
 	if err := files.Save(got.Profile); err != nil {
 		t.Fatal(err)
 	}
