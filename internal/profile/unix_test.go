@@ -166,22 +166,6 @@ func listen(t *testing.T, path string) error {
 	return syscall.Bind(fd, &syscall.SockaddrUnix{Name: filepath.Base(path)})
 }
 
-func TestNoPermission(t *testing.T) {
-	if os.Getuid() == 0 {
-		t.Skip("root may read everything")
-	}
-	dir := configDir(t)
-	path := write(t, filepath.Join(dir, "profiles", "work.toml"), "")
-	chmod("", 0o000)(t, path)
-	_, err := profile.Files{Dir: dir}.Load("work")
-	checkError(t, err, profile.ErrLocal, path, "permission denied")
-	_, err = profile.ReadClientFile(path)
-	checkError(t, err, nil, path, "permission denied") // B-175
-	chmod("", 0o500)(t, dir)
-	checkError(t, profile.SetDefault(dir, "work"), profile.ErrLocal, "permission denied") // B-161
-	chmod("", 0o700)(t, dir)
-}
-
 func TestWorldReadableClientFile(t *testing.T) { // B-176
 	path := write(t, filepath.Join(configDir(t), "c.json"), desktop)
 	for mode, want := range map[os.FileMode]bool{0o600: false, 0o640: false, 0o644: true} {
