@@ -144,17 +144,7 @@ func newWorld(t testing.TB, dir string) (*world, map[string]string, error) {
 		"PUBLIC": idptest.Public, "CONFIDENTIAL": idptest.Confidential,
 		"PORT": strconv.Itoa(port), "KEYFOB_PORT": strconv.Itoa(port), "OTHER_PORT": strconv.Itoa(other),
 		"GORACE": "atexit_sleep_ms=0", // else each process takes a second to end
-	}, closeToOthers(home)
-}
-
-// closeToOthers does what the umask of whoever runs the tests may not have done.
-func closeToOthers(dir string) error {
-	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.Type()&fs.ModeSymlink != 0 {
-			return err
-		}
-		return os.Chmod(path, 0o700)
-	})
+	}, nil
 }
 
 // freePort finds a port outside of the range that systems take for outgoing connections: nobody
