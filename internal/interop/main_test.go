@@ -6,7 +6,7 @@
 // The tests write to the keyring of the session that they run in, so they want to be asked, and
 // a session and a keyring file of their own:
 //
-//	XDG_DATA_HOME=$(mktemp -d) dbus-run-session -- sh -c 'printf "\n" | gnome-keyring-daemon --unlock --components=secrets >/dev/null && KEYFOB_TEST_KEYRING=1 go test ./...'
+//	KEYFOB_TEST_KEYRING=1 ../../.ci/with-keyring go test ./...
 //
 // KEYFOB_TEST_REQUIRE=1 makes each skip a failure. KEYFOB_SCREENSHOTS=DIR keeps pictures of the
 // pages there.
