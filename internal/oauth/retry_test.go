@@ -119,11 +119,7 @@ func TestNoAnswerInTime(t *testing.T) {
 
 func TestEndlessAnswerInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := clientOf("https://id.example.com", roundTripper(func(r *http.Request) (*http.Response, error) {
-			resp := reply(200, "")
-			resp.Body = io.NopCloser(drip{r.Context()})
-			return resp, nil
-		}))
+		c := clientOf("https://id.example.com", roundTripper(dripping))
 		_, err := c.Userinfo(t.Context(), newSecret("at"), "")
 		if e := wantError(t, err, Temporary, "cut off"); !e.Lost {
 			t.Error("B-039 an answer that came in part is not lost")
@@ -132,6 +128,12 @@ func TestEndlessAnswerInTime(t *testing.T) {
 }
 
 // drip gives one byte each ten seconds.
+func dripping(r *http.Request) (*http.Response, error) {
+	resp := reply(200, "")
+	resp.Body = io.NopCloser(drip{r.Context()})
+	return resp, nil
+}
+
 type drip struct{ ctx context.Context }
 
 func (d drip) Read(p []byte) (int, error) {
@@ -146,20 +148,22 @@ func (d drip) Read(p []byte) (int, error) {
 func TestCancelled(t *testing.T) {
 	for _, test := range []struct {
 		name    string
+		slow    roundTripper // answers, if it is not nil
 		answers []func() (*http.Response, error)
 		asked   int
 		lost    bool
 	}{
-		{"B-030f while it waits for the answer", nil, 1, true},
-		{"B-030f between two tries", turns(status(503)), 1, false},
-		{"B-030f between two tries, the first was lost", turns(failing(io.ErrUnexpectedEOF), status(503)), 2, true},
+		{"B-030f while it waits for the answer", hang, nil, 1, true},
+		{"B-030f in the middle of the answer", dripping, nil, 1, true},
+		{"B-030f between two tries", nil, turns(status(503)), 1, false},
+		{"B-030f between two tries, the first was lost", nil, turns(failing(io.ErrUnexpectedEOF), status(503)), 2, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				asked := 0
 				rt := inTurn(&asked, test.answers...)
-				if test.answers == nil {
-					rt = func(r *http.Request) (*http.Response, error) { asked++; return hang(r) }
+				if test.slow != nil {
+					rt = func(r *http.Request) (*http.Response, error) { asked++; return test.slow(r) }
 				}
 				ctx, cancel := context.WithCancel(t.Context())
 				time.AfterFunc(100*time.Millisecond, cancel)
