@@ -124,6 +124,8 @@ func TestReadBelieves(t *testing.T) {
 		{"B-012", "error=server_error&error_description=try+later&" + own, e, Answer{Error: "server_error", Description: "try later"}},
 		{"B-013 kept as it is", "error=e&error_description=%1b[2J&" + own, e, Answer{Error: "e", Description: "\x1b[2J"}},
 		{"B-028 longest", "code=" + long + "&" + own, e, Answer{Code: secret.New(long)}},
+		{"B-028 the ends of what is printable", "code=%21%7E&" + own, e, Answer{Code: secret.New("!~")}},
+		{"B-028 the ends of what an error may hold", "error=+%7E&" + own, e, Answer{Error: " ~"}},
 		{"V38 the rest is ignored", "code=c&scope=a&scope=b&next=//evil.example&" + own, e, Answer{Code: secret.New("c")}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
