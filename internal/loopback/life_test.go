@@ -88,6 +88,32 @@ func TestPagesInTheEnd(t *testing.T) {
 	}
 }
 
+// TestNoStrangerIsShownTheEnd: an image of a hostile page must not count as the browser that came.
+func TestNoStrangerIsShownTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, m, _ := bubbled(t.Context())
+		send(t, m.dial(), s, request(truePath))
+		ended := make(chan struct{})
+		begin := time.Now()
+		go func() { s.Finish(t.Context(), Succeeded); close(ended) }()
+		for raw, status := range map[string]int{
+			request(donePath, "Sec-Fetch-Mode: no-cors"): 403, request(donePath, "Sec-Purpose: prefetch"): 503,
+			strings.Replace(request(donePath), "GET", "HEAD", 1): 405,
+		} {
+			conn := m.dial()
+			if conn == nil {
+				t.Fatal("a stranger ended the wait for the browser")
+			}
+			if got := send(t, conn, s, raw); got.status != status || got.body == succeededPage {
+				t.Errorf("%.60q: status %d, shown %s", raw, got.status, got.body)
+			}
+		}
+		if <-ended; time.Since(begin) != linger {
+			t.Errorf("Finish waited %v for the browser", time.Since(begin))
+		}
+	})
+}
+
 func TestTheBrowserComesAfterTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, m, _ := bubbled(t.Context())
