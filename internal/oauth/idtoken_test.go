@@ -95,6 +95,7 @@ func TestIDTokenClaims(t *testing.T) {
 		{"V22 sub in other case alone", set("sub", nil, "Sub", "ada-1815"), "(sub)"},
 		{"V22 iss in other case alone", set("iss", nil, "ISS", s.Issuer), "comes from"},
 		{"V22 iss in other case beside", set("Iss", "https://evil.example"), ""},
+		{"V22 iss that another reader takes", set("i\u017fs", "https://evil.example"), "malformed"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s.EditClaims(test.edit)
@@ -137,6 +138,7 @@ func TestIDTokenHeader(t *testing.T) {
 		{"B-077 b64 alone", set("b64", false), "b64"},
 		{"B-077 zip", set("zip", "DEF"), "zip"},
 		{"B-077 enc", set("enc", "A256GCM"), "enc"},
+		{"B-077 kid is a number, so that nobody comes to the signature", set("kid", 7), "malformed"},
 		{"unknown header", set("x", "y"), ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
