@@ -28,6 +28,7 @@ func addresses() []struct{ name, address, want string } {
 		{"foreign name in capitals", "https://XN--BCHER-KVA.example/", ""},
 		{"dots in the path", "https://x.example//a/../b", ""}, // whose path it is decides
 		{"at sign in the path", "https://x.example/@ada", ""},
+		{"tilde in the path", "https://x.example/~ada", ""},
 		{"IPv4", "https://192.0.2.1/", ""},
 		{"IPv6", "https://[2001:DB8::1]:443/", ""},
 		{"mapped IPv4", "https://[::ffff:192.0.2.1]/", ""},
