@@ -218,6 +218,7 @@ func TestIDTokenForm(t *testing.T) {
 		}), "signature"},
 		{"B-072 other signature", part(2, func(p string) string { return strings.Repeat("A", len(p)) }), "signature"},
 		{"B-068 empty signature", part(2, func(string) string { return "" }), "signature"},
+		{"B-077 one part", func(string) string { return "eyJ9" }, "malformed"},
 		{"B-077 two parts", func(t string) string { return t[:strings.LastIndex(t, ".")] }, "malformed"},
 		{"B-077 four parts", func(t string) string { return t + ".x" }, "malformed"},
 		{"B-077 five parts, as encrypted ones", func(t string) string { return t + ".x.y" }, "malformed"},
