@@ -74,6 +74,12 @@ func TestTakenPort(t *testing.T) {
 	}
 }
 
+func TestAHolderThatNobodyKnows(t *testing.T) {
+	if text := (&PortTakenError{Address: "[::1]", Port: 5000}).Error(); text != "port 5000 on [::1] is used by another program" {
+		t.Error(text)
+	}
+}
+
 // TestLiteralHosts binds nothing but the literal: where nobody looks, others may be.
 func TestLiteralHosts(t *testing.T) {
 	for host, other := range map[string]string{"127.0.0.1": "::1", "[::1]": "127.0.0.1"} {

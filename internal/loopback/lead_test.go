@@ -208,6 +208,17 @@ func TestPortsInOrder(t *testing.T) {
 	}
 }
 
+// Who asks for all addresses means both families.
+func TestListenEverywhere(t *testing.T) {
+	squat(t, "tcp6", "::1") // skips where there is no IPv6
+	s, err := Listen(t.Context(), Redirect{Host: "localhost", Path: "/oauth2callback", Listen: "::"}, expectation(), func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Finish(cancelled(t), Failed)
+	goesOn(t, s) // by 127.0.0.1
+}
+
 // B-189j: in a container the answer comes from outside, through a port that is published.
 func TestListenElsewhere(t *testing.T) {
 	if _, err := Listen(t.Context(), Redirect{Host: "localhost", Listen: "localhost"}, expectation(), nil); err == nil {

@@ -200,6 +200,18 @@ func TestTheContextEndsTheServer(t *testing.T) {
 	})
 }
 
+// TestALostListenerEndsTheWait: nobody can come any more.
+func TestALostListenerEndsTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, m, _ := bubbled(t.Context())
+		_ = m.Close()
+		if _, err := s.Wait(t.Context()); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Wait gave %v", err)
+		}
+		s.Finish(t.Context(), Failed)
+	})
+}
+
 func TestTimeRunsOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, m, _ := bubbled(t.Context())
