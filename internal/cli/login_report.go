@@ -29,9 +29,9 @@ func (a *app) reportLogin(p profile.Profile, s session.Session, all bool) error 
 	}
 	switch {
 	case s.Refresh.Empty() && a.device:
-		a.say("%s gave no refresh token: this login ends %s", host(provider(s)), when(s.Expires, a.Now()))
+		a.say("%s gave no refresh token: this login lasts until %s", host(provider(s)), when(s.Expires, a.Now()))
 	case s.Refresh.Empty():
-		a.say("%s gave no refresh token: this login ends %s. To ask for one: %s --prompt consent",
+		a.say("%s gave no refresh token: this login lasts until %s. To ask for one: %s --prompt consent",
 			host(provider(s)), when(s.Expires, a.Now()), a.command("login"))
 	case !s.RefreshBy.IsZero():
 		a.say("This login ends %s%s", when(s.RefreshBy, a.Now()), testMode(s, a.Now()))

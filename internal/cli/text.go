@@ -97,10 +97,11 @@ func stamp(t time.Time) *string {
 // list is an array in JSON, also if it is empty: null would be another type.
 func list(s []string) []string { return append([]string{}, s...) }
 
-// when gives a time as a person wants it: how long from now, and the time itself.
+// when gives a time as a person wants it: how long from now, and the time itself. Tokens of no
+// known end are valid until the provider says no.
 func when(t, now time.Time) string {
 	if t.IsZero() {
-		return "unknown"
+		return "the provider ends it"
 	}
 	left := t.Sub(now).Round(time.Second)
 	clock := t.UTC().Format("2006-01-02 15:04 MST")

@@ -100,7 +100,7 @@ func TestWhen(t *testing.T) {
 		at   time.Time
 		want string
 	}{
-		{time.Time{}, "unknown"},
+		{time.Time{}, "the provider ends it"},
 		{now, "2026-01-02 15:00 UTC (in 0 seconds)"},
 		{now.Add(time.Second), "2026-01-02 15:00 UTC (in 1 second)"},
 		{now.Add(-time.Second), "2026-01-02 14:59 UTC (1 second ago)"},

@@ -11,7 +11,7 @@ type Kind int
 const (
 	None      Kind = iota + 1 // nobody signed in
 	Over                      // the provider ended the grant
-	Expired                   // the access token ran out and cannot be renewed
+	Expired                   // the access token ran out, or was to be renewed, and cannot be
 	Damaged                   // what is stored cannot be read
 	Newer                     // a newer keyfob stored it
 	Foreign                   // it was stored for another profile
@@ -55,7 +55,11 @@ func (e *Error) words() string {
 	case Over:
 		return fmt.Sprintf("the login of %s (profile %s) is over since %s: %s", e.Had, e.Profile, day(e.Since), e.Reason)
 	case Expired:
-		return fmt.Sprintf("the login of %s (profile %s) lasted until %s and cannot be renewed", e.Had, e.Profile, day(e.Since))
+		end := "the provider alone knows its end"
+		if !e.Since.IsZero() {
+			end = "its end is " + day(e.Since)
+		}
+		return fmt.Sprintf("the login of %s (profile %s) cannot be renewed; %s", e.Had, e.Profile, end)
 	case Damaged:
 		return fmt.Sprintf("the stored login of profile %s is damaged; it is kept as it is until the next login", e.Profile)
 	case Newer:
