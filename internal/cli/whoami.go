@@ -75,12 +75,16 @@ func (a *app) reportIdentity(s session.Session, id oauth.Identity, verified stri
 	if verified != "userinfo" {
 		at = "as of the login on " + s.SignedIn.UTC().Format("2006-01-02")
 	}
+	token := "valid until "
+	if !s.Expires.IsZero() && s.Expires.Before(a.Now()) {
+		token = "expired "
+	}
 	return a.printLines(
 		name,
 		"  provider  "+provider(s)+", "+at,
 		"  profile   "+s.Profile,
 		"  scopes    "+strings.Join(s.Scopes, " "),
-		"  token     valid until "+when(s.Expires, a.Now()),
+		"  token     "+token+when(s.Expires, a.Now()),
 		"  kept in   "+a.StoreName,
 	)
 }
