@@ -89,11 +89,15 @@ func (a *app) demoStep(ctx context.Context, env Env, step demoStep) error {
 	if err := a.printLines("", step.about, "$ keyfob "+step.command); err != nil {
 		return err
 	}
+	args := []string{step.command}
+	if a.verbose {
+		args = append(args, "-v")
+	}
 	var token bytes.Buffer
 	if step.command == "token" {
 		env.Out = &token
 	}
-	if status := Run(ctx, env, []string{step.command}); status != 0 {
+	if status := Run(ctx, env, args); status != 0 {
 		return &toldError{status}
 	}
 	if step.command == "token" {
