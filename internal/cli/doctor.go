@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -62,8 +61,6 @@ func (a *app) bad(name string, err error, hints ...string) finding {
 	hint := cmp.Or(append(hints, a.hint(err), a.command("doctor")+" -v")...)
 	return finding{Name: name, State: "fail", Message: line(err), Hint: hint, code: exitOf(err)}
 }
-
-func line(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 func (f finding) in(took time.Duration) finding {
 	f.Milliseconds = took.Milliseconds()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -103,7 +104,7 @@ func (a *app) fail(err error) int {
 		return exitCancelled
 	}
 	code := exitOf(err)
-	message := cut(strings.ReplaceAll(err.Error(), "\n", "; "))
+	message := cut(line(err))
 	hint := a.hint(err)
 	if !a.json {
 		a.say("keyfob: %s", message)
@@ -120,6 +121,11 @@ func (a *app) fail(err error) int {
 	}
 	_ = printJSON(a.Err, map[string]report{"error": {code, kindOf(code), message, hint}}, "")
 	return code
+}
+
+// line is what joined errors say, each once: many profiles may have one keyring, which is locked.
+func line(err error) string {
+	return strings.Join(slices.Compact(strings.Split(err.Error(), "\n")), "; ")
 }
 
 // unread tells whether whoever read stdout is gone. Servers and plugins hang up, too.
