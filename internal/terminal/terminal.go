@@ -43,8 +43,21 @@ func Listen(ctx context.Context, f *os.File, heard chan<- []byte) {
 		pass(ctx, from, heard)
 		return
 	}
-	go pass(ctx, f, heard) // a read cannot be ended here: it ends with the next input, or the process
-	<-ctx.Done()
+	follow(ctx, f, heard)
+}
+
+// follow is for files whose reads cannot be ended: one may go on until the next input, or as long
+// as the process.
+func follow(ctx context.Context, from io.Reader, heard chan<- []byte) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		pass(ctx, from, heard)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
 }
 
 func pass(ctx context.Context, from io.Reader, heard chan<- []byte) {
