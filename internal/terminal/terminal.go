@@ -1,7 +1,7 @@
-// Package terminal listens to what a person types or pastes into standard input, without showing
-// it, for as long as somebody waits for it. It takes nothing that is not ours: a terminal whose
-// foreground is another program's, a file, the null device. It does not ask, and does not know
-// what the text means.
+// Package terminal hears what a person says: it listens to what is typed or pasted into standard
+// input, without showing it, for as long as somebody waits for it, and asks on the terminal itself.
+// It takes nothing that is not ours: a terminal whose foreground is another program's. It does not
+// know what the text means.
 package terminal
 
 import (

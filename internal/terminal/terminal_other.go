@@ -3,9 +3,7 @@
 package terminal
 
 import (
-	"context"
 	"errors"
-	"io"
 	"os"
 )
 
@@ -15,9 +13,3 @@ func foreground(*os.File) bool { return false }
 func hush(*os.File) (restore func(), err error) { return nil, errors.ErrUnsupported }
 
 func noEcho(*os.File) (restore func(), err error) { return nil, errors.ErrUnsupported }
-
-type never struct{ io.Reader }
-
-func (never) close() {}
-
-func waitable(context.Context, *os.File) (never, bool) { return never{}, false }

@@ -1,8 +1,6 @@
 package terminal
 
 import (
-	"context"
-	"io"
 	"os"
 
 	"golang.org/x/sys/windows"
@@ -34,10 +32,3 @@ func noEcho(f *os.File) (restore func(), err error) {
 	}
 	return func() { _ = windows.SetConsoleMode(console, before) }, nil
 }
-
-type never struct{ io.Reader }
-
-func (never) close() {}
-
-// waitable gives nothing: reads of a console cannot be ended.
-func waitable(context.Context, *os.File) (never, bool) { return never{}, false }
