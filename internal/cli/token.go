@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,12 +13,14 @@ import (
 	"github.com/keyfob/keyfob/internal/session"
 )
 
+type tokenOptions struct {
+	minTTL time.Duration
+	format string
+	id     bool
+}
+
 func (a *app) tokenCommand() *cobra.Command {
-	var (
-		minTTL time.Duration
-		format string
-		id     bool
-	)
+	var o tokenOptions
 	c := &cobra.Command{
 		Use:   "token",
 		Short: "Print an access token that is valid now",
@@ -31,55 +34,60 @@ hands it over on standard input instead.
 		Example: `  keyfob token
   keyfob token --format curl | curl --config - https://openidconnect.googleapis.com/v1/userinfo`,
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if a.json {
-				format = "json"
-			}
-			if minTTL < 0 {
-				return negative(minTTL)
-			}
-			if !slices.Contains(tokenFormats(), format) {
-				return usage("--format %.40q: there is %s", format, strings.Join(tokenFormats(), ", "))
-			}
-			choice, m, err := a.chosen()
-			if err != nil {
-				return err
-			}
-			m.Interruptible = a.Interruptible // not before a renewal: to listen for signals starts threads
-			s, err := m.Token(cmd.Context(), choice.Name, minTTL)
-			if err != nil {
-				return a.noSession(err, choice)
-			}
-			return a.printToken(s, format, id)
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.token(cmd.Context(), o) },
 	}
-	c.Flags().DurationVar(&minTTL, "min-ttl", time.Minute, "renew if less than this `time` is left")
-	c.Flags().StringVar(&format, "format", "raw", "`form`: "+strings.Join(tokenFormats(), ", "))
-	c.Flags().BoolVar(&id, "id", false, "print the ID token instead")
+	c.Flags().DurationVar(&o.minTTL, "min-ttl", time.Minute, "renew if less than this `time` is left")
+	c.Flags().StringVar(&o.format, "format", "raw", "`form`: "+strings.Join(tokenFormats(), ", "))
+	c.Flags().BoolVar(&o.id, "id", false, "print the ID token instead")
 	completeWords(c, "format", tokenFormats())
 	return c
 }
 
 func tokenFormats() []string { return []string{"raw", "json", "header", "env", "curl"} }
 
+func (a *app) token(ctx context.Context, o tokenOptions) error {
+	if a.json {
+		o.format = "json"
+	}
+	if o.minTTL < 0 {
+		return negative(o.minTTL)
+	}
+	if !slices.Contains(tokenFormats(), o.format) {
+		return usage("--format %.40q: there is %s", o.format, strings.Join(tokenFormats(), ", "))
+	}
+	choice, m, err := a.chosen()
+	if err != nil {
+		return err
+	}
+	m.Interruptible = a.Interruptible // not before a renewal: to listen for signals starts threads
+	s, err := m.Token(ctx, choice.Name, o.minTTL)
+	if err != nil {
+		return a.noSession(err, choice)
+	}
+	return a.printToken(s, o)
+}
+
 // printToken is the one place where keyfob shows a secret.
-func (a *app) printToken(s session.Session, format string, id bool) error {
+func (a *app) printToken(s session.Session, o tokenOptions) error {
 	token, kind := s.Access, "access_token"
-	if id {
+	if o.id {
 		token, kind = s.ID, "id_token"
 	}
 	if token.Empty() {
-		return &usageError{"the provider gave no ID token with this login", a.command("login") + " --scope openid"}
+		return usage("the provider gave no ID token with this login").try(a.command("login") + " --scope openid")
 	}
-	if format == "json" {
-		return printJSON(a.Out, a.tokenDocument(s, kind, token), "  ")
+	text := token.Reveal()
+	switch o.format {
+	case "json":
+		return printJSON(a.Out, tokenDocument(s, kind, token), "  ")
+	case "header":
+		text = "Authorization: Bearer " + text
+	case "env":
+		text = "export " + strings.ToUpper(kind) + "=" + shellQuote(text)
+	case "curl":
+		text = `header = "Authorization: Bearer ` + curlEscape(text) + `"`
 	}
-	_, err := fmt.Fprintln(a.Out, map[string]string{
-		"raw":    token.Reveal(),
-		"header": "Authorization: Bearer " + token.Reveal(),
-		"env":    "export " + map[bool]string{false: "ACCESS_TOKEN", true: "ID_TOKEN"}[id] + "=" + shellQuote(token.Reveal()),
-		"curl":   `header = "Authorization: Bearer ` + curlEscape(token.Reveal()) + `"`,
-	}[format])
+	_, err := fmt.Fprintln(a.Out, text)
 	return err
 }
 
@@ -88,7 +96,7 @@ func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''
 
 func curlEscape(s string) string { return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) }
 
-func (a *app) tokenDocument(s session.Session, kind string, token secret.Text) any {
+func tokenDocument(s session.Session, kind string, token secret.Text) any {
 	return map[string]any{
 		"schema": thisSchema().Schema, "profile": s.Profile, kind: token.Reveal(), "token_type": "Bearer",
 		"expires_at": stamp(s.Expires), "scopes": list(s.Scopes),
