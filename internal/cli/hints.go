@@ -38,8 +38,8 @@ func (a *app) hint(err error) string {
 	if is[*nobodyError](err) {
 		return "type " + a.command("login") + " in a terminal; or in two steps: " + a.command("login") + " --no-wait"
 	}
-	if e, ok := errors.AsType[*missingScopesError](err); ok {
-		return a.command("login") + " --scope '" + strings.Join(e.scopes, " ") + "', and tick every box on the consent page"
+	if is[*missingScopesError](err) {
+		return a.command("login") + ", and tick every box on the consent page"
 	}
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return a.oauthHint(e)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keyfob/keyfob/internal/profile"
 	"github.com/keyfob/keyfob/internal/secret"
 	"github.com/keyfob/keyfob/internal/session"
 )
@@ -74,7 +75,8 @@ func (a *app) printToken(s session.Session, o tokenOptions) error {
 		token, kind = s.ID, "id_token"
 	}
 	if token.Empty() {
-		return usage("the provider gave no ID token with this login").try(a.command("login") + " --scope openid")
+		scopes := append([]string{"openid"}, profile.Missing(s.Scopes, []string{"openid"})...)
+		return usage("the provider gave no ID token with this login").try(a.command("login") + " --scope " + shellQuote(strings.Join(scopes, " ")))
 	}
 	text := token.Reveal()
 	switch o.format {
