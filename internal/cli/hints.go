@@ -29,31 +29,26 @@ func (a *app) hint(err error) string {
 	if e, ok := errors.AsType[*usageError](err); ok {
 		return e.hint
 	}
-	if is[*unknownProfileError](err) {
-		return "keyfob profiles; or make it: " + a.command("login") + " --client FILE"
-	}
-	if is[*busyError](err) {
-		return "finish that login, or end that process"
-	}
-	if is[*nobodyError](err) {
-		return "type " + a.command("login") + " in a terminal; or in two steps: " + a.command("login") + " --no-wait"
-	}
-	if is[*missingScopesError](err) {
-		return a.command("login") + ", and tick every box on the consent page"
-	}
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return a.oauthHint(e)
 	}
 	if e, ok := errors.AsType[*loopback.PortTakenError](err); ok {
 		return a.portHint(e)
 	}
-	if is[*loopback.MisledError](err) {
+	switch {
+	case is[*unknownProfileError](err):
+		return "keyfob profiles; or make it: " + a.command("login") + " --client FILE"
+	case is[*busyError](err):
+		return "finish that login, or end that process"
+	case is[*nobodyError](err):
+		return "type " + a.command("login") + " in a terminal; or in two steps: " + a.command("login") + " --no-wait"
+	case is[*missingScopesError](err):
+		return a.command("login") + ", and tick every box on the consent page"
+	case is[*loopback.MisledError](err):
 		return "look for localhost in the hosts file; or " + a.command("login") + " --redirect-host 127.0.0.1"
-	}
-	if is[*loopback.MalformedError](err) || a.brought && loopback.Incomplete(err) || errors.Is(err, loopback.ErrForeign) || errors.Is(err, errNoInput) {
+	case is[*loopback.MalformedError](err), a.brought && loopback.Incomplete(err), errors.Is(err, loopback.ErrForeign), errors.Is(err, errNoInput):
 		return "copy the whole address of the page where the browser ended, from http:// to the end, and run it again"
-	}
-	if errors.Is(err, profile.ErrNoClient) {
+	case errors.Is(err, profile.ErrNoClient):
 		return a.command("login") + " --client client_secret.json; to try without: keyfob demo"
 	}
 	return a.storeHint(err)
