@@ -62,6 +62,12 @@ func (a *app) bad(name string, err error, hints ...string) finding {
 	return finding{Name: name, State: "fail", Message: line(err), Hint: hint, code: exitOf(err)}
 }
 
+// fails makes a failure of what is odd.
+func (f finding) fails(code int) finding {
+	f.State, f.code = "fail", code
+	return f
+}
+
 func (f finding) in(took time.Duration) finding {
 	f.Milliseconds = took.Milliseconds()
 	return f

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -56,9 +57,7 @@ func clockCheck(s oauth.Sight) finding {
 	case !s.Dated:
 		return odd("clock", "", "cannot be compared: %s has not told the time", s.Host)
 	case apart > oauth.ClockLimit:
-		f := odd("clock", setClock(), "%s%s: identity tokens will be refused", off, s.Host)
-		f.State, f.code = "fail", exitProtocol // as a login would end
-		return f
+		return odd("clock", setClock(), "%s%s: identity tokens will be refused", off, s.Host).fails(exitProtocol) // as a login would end
 	case apart > oauth.ClockNoticed:
 		return odd("clock", setClock(), "%s%s", off, s.Host)
 	case apart < 2*time.Second:
@@ -124,9 +123,7 @@ func (e *examination) proxyChecks(context.Context) []finding {
 	server, known := e.server()
 	switch used, err := e.proxied(server); {
 	case err != nil:
-		f := odd("proxy", "export HTTPS_PROXY=http://proxy.example.com:3128", "%s: no usable address of a proxy", names)
-		f.State, f.code = "fail", exitLocal
-		return []finding{f}
+		return []finding{odd("proxy", "export HTTPS_PROXY=http://proxy.example.com:3128", "%s: no usable address of a proxy", names).fails(exitLocal)}
 	case len(set) == 0 && (e.Getenv("ALL_PROXY") != "" || e.Getenv("all_proxy") != ""):
 		return []finding{odd("proxy", `export HTTPS_PROXY="$ALL_PROXY"`, "ALL_PROXY is set, which keyfob does not read")}
 	case len(set) == 0:
@@ -145,11 +142,7 @@ func (e *examination) proxied(s oauth.Server) (bool, error) {
 	if !ok || transport.Proxy == nil {
 		return false, nil
 	}
-	address := s.Token
-	if address == "" {
-		address = s.Issuer
-	}
-	u, err := url.Parse(address)
+	u, err := url.Parse(cmp.Or(s.Token, s.Issuer))
 	if err != nil || u.Host == "" {
 		return false, nil //nolint:nilerr // there is nobody to be reached
 	}

@@ -103,9 +103,7 @@ func (e *examination) sessionCheck(ctx context.Context, kept error) finding {
 	case "unknown":
 		return e.bad("session", s.err)
 	}
-	f := odd("session", login, "%s", words)
-	f.State, f.code = "fail", exitLogin
-	return f
+	return odd("session", login, "%s", words).fails(exitLogin)
 }
 
 // server is whom a login would talk to; zero if that is not known.
