@@ -30,6 +30,15 @@ func (a *app) print(format string, args ...any) error {
 	return err
 }
 
+func (a *app) printLines(lines ...string) error {
+	for _, line := range lines {
+		if err := a.print("%s", line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // clean makes a text safe for a terminal: control characters, escape sequences, bidirectional and
 // invisible characters, and line breaks appear as \u{..}. Everything that servers, files and the
 // environment say comes through here, so nobody else needs to think of it.

@@ -114,12 +114,3 @@ func (a *app) welcome(cmd *cobra.Command) error {
 		"  keyfob help                                everything else",
 	)
 }
-
-func (a *app) printLines(lines ...string) error {
-	for _, line := range lines {
-		if err := a.print("%s", line); err != nil {
-			return err
-		}
-	}
-	return nil
-}
