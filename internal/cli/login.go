@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"strings"
 	"time"
 
@@ -52,7 +53,15 @@ verification_uri; the last has "event": "signed_in". If the login fails, there i
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.login(a.interruptible(cmd), cmd.Flags(), o) },
 	}
-	f := c.Flags()
+	o.add(c.Flags())
+	a.addStoreOptions(c.Flags(), &o.identity)
+	addSettings(c.Flags())
+	completeWords(c, "provider", profile.Providers())
+	completeWords(c, "store", storeNames())
+	return c
+}
+
+func (o *loginOptions) add(f *pflag.FlagSet) {
 	f.StringVar(&o.client, "client", "", "client `file` from Google's console (client_secret_….json)")
 	f.StringVar(&o.secretFile, "client-secret-file", "", "`file` that holds the client secret; - for standard input (or KEYFOB_CLIENT_SECRET)")
 	f.BoolVar(&o.noBrowser, "no-browser", false, "print the address, open nothing")
@@ -62,12 +71,7 @@ verification_uri; the last has "event": "signed_in". If the login fails, there i
 	f.BoolVar(&o.replace, "replace", false, "let another account take over this profile")
 	f.BoolVar(&o.allScopes, "require-all-scopes", false, "exit 3 if the provider grants fewer scopes than asked")
 	f.DurationVar(&o.timeout, "timeout", 5*time.Minute, "`time` to wait for the browser")
-	a.addStoreOptions(f, &o.identity)
-	o.add(f)
-	addSettings(f)
-	completeWords(c, "provider", profile.Providers())
-	completeWords(c, "store", storeNames())
-	return c
+	o.loginWays.add(f)
 }
 
 // addSettings makes an option of each setting of a profile.
@@ -100,10 +104,7 @@ func changed(f *pflag.FlagSet) map[string][]string {
 
 func (a *app) login(ctx context.Context, f *pflag.FlagSet, o loginOptions) error {
 	a.untouched = "; nothing was changed" // until the tokens are there; from then on a login is not interrupted
-	if o.timeout <= 0 {
-		return usage("--timeout %s: a time above 0 was expected", o.timeout)
-	}
-	if err := o.check(f, o.timeout); err != nil {
+	if err := o.check(f); err != nil {
 		return err
 	}
 	if f.Changed("resume") {
@@ -128,9 +129,11 @@ func (a *app) login(ctx context.Context, f *pflag.FlagSet, o loginOptions) error
 	if err := a.believe(p.CAFile); err != nil {
 		return err
 	}
-	flow, err := a.flow(p, o)
-	if err != nil && !o.noWait {
-		return err
+	var flow session.Flow // none, if nobody waits
+	if !o.noWait {
+		if flow, err = a.flow(p, o); err != nil {
+			return err
+		}
 	}
 	if err := a.loginStore(ctx, &p, options); err != nil {
 		return err
@@ -166,24 +169,20 @@ func (a *app) loginWith(ctx context.Context, p profile.Profile, client profile.C
 // settings merges what options, the client file, the environment and the profile's file say.
 func (a *app) settings(name string, options map[string][]string, file string) (profile.Profile, profile.Client, error) {
 	var client profile.Client
-	var layers [4]profile.Settings
-	var errs [4]error
-	layers[0], errs[0] = profile.FromOptions(options)
-	if file != "" {
-		client, errs[1] = profile.ReadClientFile(file)
-		layers[1] = client.Settings(file)
+	var ofClient profile.Settings
+	given, err := profile.FromOptions(options)
+	if err == nil && file != "" {
+		client, err = profile.ReadClientFile(file)
+		ofClient = client.Settings(file)
 	}
-	layers[2], errs[2] = profile.FromEnvironment(a.Getenv)
-	layers[3], errs[3] = a.profiles().Load(name)
-	if errors.Is(errs[3], profile.ErrNotFound) {
-		errs[3] = nil
+	if err != nil {
+		return profile.Profile{}, client, err
 	}
-	for _, err := range errs {
-		if err != nil {
-			return profile.Profile{}, client, err
-		}
+	environment, stored, err := a.layers(name)
+	if err != nil {
+		return profile.Profile{}, client, err
 	}
-	resolved, err := profile.Resolve(name, layers[:]...)
+	resolved, err := profile.Resolve(name, given, ofClient, environment, stored)
 	if err != nil {
 		return profile.Profile{}, client, err
 	}
@@ -201,7 +200,7 @@ func (a *app) settings(name string, options map[string][]string, file string) (p
 	return resolved.Profile, client, err
 }
 
-// clientSecret finds the client's secret: from the client file, a file or standard input, the
+// clientSecret finds the client's secret: from a file or standard input, the client file, the
 // environment, or the store, in this order.
 func (a *app) clientSecret(ctx context.Context, m *session.Manager, p profile.Profile, c profile.Client, file string) (secret.Text, error) {
 	switch env := a.Getenv("KEYFOB_CLIENT_SECRET"); {
@@ -273,9 +272,7 @@ func serverOf(p profile.Profile) oauth.Server {
 
 func params(p profile.Profile) map[string]string {
 	all := map[string]string{}
-	for key, value := range p.Params {
-		all[key] = value
-	}
+	maps.Copy(all, p.Params)
 	for key, value := range map[string]string{"login_hint": p.LoginHint, "hd": p.HostedDomain, "prompt": p.Prompt} {
 		if value != "" {
 			all[key] = value

@@ -31,13 +31,15 @@ func (o *loginWays) add(f *pflag.FlagSet) {
 	f.BoolVar(&o.wait, "wait", false, "with --resume: wait for a login that was begun with --device")
 }
 
-// check finds options that do not go together.
-func (o *loginWays) check(f *pflag.FlagSet, timeout time.Duration) error {
+// check finds options that make no sense, or do not go together.
+func (o *loginOptions) check(f *pflag.FlagSet) error {
 	if f.Changed("timeout") {
-		o.patience = timeout
+		o.patience = o.timeout
 	}
 	begins := o.noWait || o.device
 	switch {
+	case o.timeout <= 0:
+		return usage("--timeout %s: a time above 0 was expected", o.timeout)
 	case begins && (f.Changed("listen") || f.Changed("url-file")):
 		return usage("--listen and --url-file are for a login that waits for a browser; not with --device or --no-wait").try("keyfob login --help")
 	case o.noWait && (f.Changed("timeout") || f.Changed("require-all-scopes")):
@@ -101,7 +103,6 @@ func (a *app) reportPending(p session.Pending, qr bool) error {
 
 // resume finishes a login that `login --no-wait` has begun, perhaps in another process.
 func (a *app) resume(ctx context.Context, f *pflag.FlagSet, o loginOptions) error {
-	a.untouched = "; nothing was changed"
 	if err := a.resumable(f, o); err != nil {
 		return err
 	}
