@@ -74,7 +74,7 @@ type app struct {
 func Run(ctx context.Context, env Env, args []string) (status int) {
 	a := &app{Env: env}
 	if err := a.execute(ctx, args); err != nil {
-		a.json = a.json || slices.Contains(args, "--json") // behind an option that cannot be parsed
+		a.json = a.json || slices.Contains(args, "--json") || slices.Contains(args, "--json=true") // behind an option that cannot be parsed
 		return a.fail(err)
 	}
 	return 0
