@@ -47,7 +47,7 @@ func (o *loginOptions) check(f *pflag.FlagSet) error {
 	case begins && f.Changed("resume"):
 		return usage("--resume finishes a login; --no-wait and --device begin one").try("keyfob login --help")
 	case o.wait && !f.Changed("resume"):
-		return usage("--wait goes with --resume ID").try("keyfob login --device, which waits anyway")
+		return usage("--wait goes with --resume ID; --device waits anyway").try("keyfob login --help")
 	}
 	return nil
 }
