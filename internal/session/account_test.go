@@ -40,6 +40,24 @@ func TestARefreshTokenDoesNotMove(t *testing.T) {
 	}
 }
 
+// B-059j, B-051: an answer with neither lifetime nor refresh token, for a login that had one before.
+func TestALentRefreshTokenAndNoLifetime(t *testing.T) {
+	s := newScene(t, nil)
+	old := s.login()
+	s.provider.EditToken(func(m map[string]any) {
+		delete(m, "expires_in")
+		delete(m, "refresh_token")
+	})
+	s.login()
+	if got := s.stored(); got.Refresh != old.Refresh || got.Expires.IsZero() {
+		t.Errorf("stored %+v", got)
+	}
+	s.provider.EditToken(nil)
+	if _, _, err := s.Refresh(t.Context(), "work", 0); err != nil {
+		t.Error(err)
+	}
+}
+
 // B-066: one e-mail address may belong to several; the message tells them apart.
 func TestStrangersWithOneAddress(t *testing.T) {
 	s := newScene(t, func(c *idp.Config) {

@@ -69,7 +69,7 @@ func (m *Manager) signIn(ctx context.Context, plan Plan, client *oauth.Client, f
 	if err != nil {
 		return Session{}, err
 	}
-	s, err := m.adopt(ctx, plan, newSession(plan.Profile, client, login, plan.Ask))
+	s, err := m.adopt(ctx, plan, newSession(plan.Profile, client, login, plan.Ask), login.Tokens)
 	login.End(context.WithoutCancel(ctx), err)
 	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Stranger {
 		client.Discard(ctx, login.Tokens)
@@ -129,20 +129,18 @@ func request(ask oauth.Request, server oauth.Server, old Session) oauth.Request 
 const offline = "offline_access" // OpenID Connect Core, 11
 
 func newSession(profile string, c *oauth.Client, login *oauth.Login, ask oauth.Request) Session {
-	s := Session{
+	return Session{
 		Profile: profile, Issuer: c.Server.Issuer,
 		ClientID: c.ID, ClientSecret: c.Secret, Auth: c.Auth,
 		TokenURL: c.Server.Token, UserinfoURL: c.Server.Userinfo, RevokeURL: c.Server.Revocation,
 		Subject: login.Identity.Subject, Email: login.Identity.Email, Name: login.Identity.Name,
 		Scopes: ask.Scopes, SignedIn: login.Tokens.Received,
 	}
-	s.take(login.Tokens)
-	return s
 }
 
 // adopt makes a new session the profile's own, if it may. No lock was held while the person was
 // thinking, so the old session is read again.
-func (m *Manager) adopt(ctx context.Context, plan Plan, s Session) (Session, error) {
+func (m *Manager) adopt(ctx context.Context, plan Plan, s Session, tokens oauth.Tokens) (Session, error) {
 	ctx = context.WithoutCancel(ctx) // the tokens are here; storing them takes a moment
 	lock, err := m.lockOf(plan.Profile)
 	if err != nil {
@@ -160,9 +158,10 @@ func (m *Manager) adopt(ctx context.Context, plan Plan, s Session) (Session, err
 		had, got := strangers(old, s)
 		return s, &Error{Kind: Stranger, Profile: plan.Profile, Had: had, Got: got}
 	}
-	if s.Refresh.Empty() && old.lends(s) {
-		s.Refresh, s.RefreshBy = old.Refresh, old.RefreshBy
+	if old.lends(s) {
+		s.Refresh, s.RefreshBy = old.Refresh, old.RefreshBy // unless a new one came
 	}
+	s.take(tokens)
 	if err := m.save(ctx, s); err != nil {
 		return s, err
 	}
