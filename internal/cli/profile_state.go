@@ -58,7 +58,7 @@ func (a *app) describe(name string, s session.Session, unread error) profileStat
 	}
 	state.Provider, state.Account = host(provider(s)), s.Account()
 	state.ExpiresAt, state.EndsAt, state.RenewedAt = stamp(s.Expires), stamp(s.RefreshBy), stamp(s.Renewed)
-	state.Renewable = s.Renewable() && s.SignedOut.IsZero()
+	state.Renewable = s.Renewable()
 	switch now := a.Now(); {
 	case !s.SignedOut.IsZero():
 		state.State, state.Since = "signed_out", stamp(s.SignedOut)

@@ -175,5 +175,5 @@ func (m *Manager) adopt(ctx context.Context, plan Plan, s Session, tokens oauth.
 // lends tells whether the refresh token of a session is good for a new one, too. It goes to no other
 // place than the one that gave it.
 func (s Session) lends(to Session) bool {
-	return s.sameAccount(to) && s.TokenURL == to.TokenURL && s.ClientID == to.ClientID && s.Renewable() && s.SignedOut.IsZero()
+	return s.sameAccount(to) && s.TokenURL == to.TokenURL && s.ClientID == to.ClientID && s.Renewable()
 }

@@ -58,8 +58,10 @@ func (s Session) Fresh(now time.Time, minTTL time.Duration) bool {
 		s.Expires.Sub(now) >= min(minTTL, life/2)
 }
 
-// Renewable tells whether there is a refresh token that may still work.
-func (s Session) Renewable() bool { return !s.Refresh.Empty() && s.Dead.IsZero() }
+// Renewable tells whether there is a refresh token that may still work, and for more than a logout.
+func (s Session) Renewable() bool {
+	return !s.Refresh.Empty() && s.Dead.IsZero() && s.SignedOut.IsZero()
+}
 
 // Identity is the account as it was at login.
 func (s Session) Identity() oauth.Identity {
