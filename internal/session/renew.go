@@ -28,7 +28,7 @@ func (m *Manager) Token(ctx context.Context, profile string, minTTL time.Duratio
 		return s, err
 	}
 	newer, err := m.renew(ctx, s)
-	if err != nil && outage(err) && ctx.Err() == nil && s.Fresh(m.Now(), 0) {
+	if err != nil && outage(err) && s.Fresh(m.Now(), 0) {
 		m.Warn(err.Error() + "; the token that is at hand is valid until " + day(s.Expires))
 		return s, nil
 	}
@@ -60,6 +60,9 @@ func (m *Manager) since(began, at time.Time) bool { return at.After(began) && !a
 // outage tells errors that say nothing about the session from those that do. A certificate that
 // nobody trusts is what a network shows whose sign-in page one has not seen yet.
 func outage(err error) bool {
+	if errors.Is(err, context.Canceled) {
+		return false // somebody does not want it any more
+	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return true
 	}

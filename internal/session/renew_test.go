@@ -92,6 +92,20 @@ func TestAnInterruptionIsNotShared(t *testing.T) {
 	}
 }
 
+// Whoever interrupts a renewal is not served the token before, though it may still be valid.
+func TestAnInterruptionIsNoOutage(t *testing.T) {
+	s := newScene(t, nil)
+	s.login()
+	s.clock.move(59*time.Minute + 30*time.Second)
+	ctx, interrupt := context.WithCancel(t.Context())
+	s.Interruptible = func(context.Context) context.Context { return ctx }
+	s.provider.Script(idp.Token, idp.Step{Hold: make(chan struct{})}) // until the client goes away
+	s.provider.Observe(func(idp.Request) { interrupt(); s.provider.Observe(nil) })
+	if _, err := s.Token(t.Context(), "work", time.Minute); !errors.Is(err, context.Canceled) || len(s.warnings.all()) > 0 {
+		t.Errorf("%v, warned %q", err, s.warnings.all())
+	}
+}
+
 // Two machines may share the directory of the locks, but not the keyring. What one of them fails at
 // does not keep the other from a token that it has.
 func TestAFailureElsewhereHidesNoToken(t *testing.T) {
