@@ -24,8 +24,11 @@ type Held struct {
 
 // HeldOf tells where a profile's session should be. If there should be none, it is the zero Held.
 func HeldOf(stateDir, profile string) (Held, error) {
+	if stateDir == "" {
+		return Held{}, nil
+	}
 	data, err := os.ReadFile(filepath.Join(heldDir(stateDir), profile))
-	if errors.Is(err, fs.ErrNotExist) || stateDir == "" {
+	if errors.Is(err, fs.ErrNotExist) {
 		return Held{}, nil
 	}
 	if err != nil {
@@ -37,6 +40,9 @@ func HeldOf(stateDir, profile string) (Held, error) {
 
 // Held lists the profiles that a store should hold a session of.
 func (m *Manager) Held() ([]string, error) {
+	if m.StateDir == "" {
+		return nil, nil
+	}
 	entries, err := os.ReadDir(heldDir(m.StateDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

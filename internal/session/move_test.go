@@ -171,3 +171,21 @@ func TestHeldNamesTheStore(t *testing.T) {
 		t.Errorf("signed out: %+v, %v", held, err)
 	}
 }
+
+// Without a directory for it there is no list. The one in the directory that somebody stands in may be a stranger's.
+func TestNothingIsHeldWithoutAHome(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s := newScene(t, nil)
+	s.StateDir = "."
+	s.login()
+	if names, err := s.Held(); err != nil || !slices.Equal(names, []string{"work"}) {
+		t.Fatalf("%q, %v", names, err)
+	}
+	s.StateDir = ""
+	if names, err := s.Held(); err != nil || len(names) > 0 {
+		t.Errorf("%q, %v", names, err)
+	}
+	if held, err := session.HeldOf("", "work"); err != nil || held != (session.Held{}) {
+		t.Errorf("%+v, %v", held, err)
+	}
+}
