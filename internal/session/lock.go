@@ -47,15 +47,27 @@ func (m *Manager) lockAt(profile, name string) (*profileLock, error) {
 
 func (m *Manager) lockPath(name string) string { return filepath.Join(m.StateDir, "locks", name) }
 
-// lock waits for its turn.
-func (l *profileLock) lock(ctx context.Context) error {
-	wait, stop := context.WithTimeout(ctx, lockPatience)
-	defer stop()
-	err := l.poll(wait, lockPoll)
-	if err == nil {
-		l.leave(l.note()) // with our own PID
+// lock takes the lock of a profile, or waits for it.
+func (m *Manager) lock(ctx context.Context, profile string) (*profileLock, error) {
+	l, err := m.lockOf(profile)
+	if err != nil {
+		return nil, err
 	}
-	return l.outcome(ctx, wait, err)
+	ctx, stop := patient(ctx)
+	defer stop()
+	if err := l.poll(ctx, lockPoll); err != nil {
+		l.unlock()
+		return nil, l.meaning(err)
+	}
+	l.leave(l.note()) // with our own PID
+	return l, nil
+}
+
+var errPatience = errors.New("nobody waits for a lock any longer")
+
+// patient gives a context for all waiting for a lock. Its cause tells that from an end of ctx.
+func patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, lockPatience, errPatience)
 }
 
 func (l *profileLock) poll(ctx context.Context, every time.Duration) error {
@@ -65,7 +77,7 @@ func (l *profileLock) poll(ctx context.Context, every time.Duration) error {
 			return err
 		}
 		if pause(ctx, every); ctx.Err() != nil {
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 	}
 }
@@ -77,11 +89,11 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// wait returns when the holder is done, or wait, which is ctx with a deadline. Many may wait at once,
-// so they sleep in the kernel; if the holder never ends, the goroutine ends with the process.
-func (l *profileLock) wait(ctx, wait context.Context) error {
-	if wait.Err() != nil {
-		return l.outcome(ctx, wait, wait.Err())
+// wait returns when the holder is done, or ctx. Many may wait at once, so they sleep in the kernel; if
+// the holder never ends, the goroutine ends with the process.
+func (l *profileLock) wait(ctx context.Context) error {
+	if ctx.Err() != nil { // seen by those, too, who are let through each time
+		return l.meaning(context.Cause(ctx))
 	}
 	done := make(chan error, 1)
 	go func() {
@@ -93,9 +105,9 @@ func (l *profileLock) wait(ctx, wait context.Context) error {
 	}()
 	select {
 	case err := <-done:
-		return l.outcome(ctx, wait, err)
-	case <-wait.Done():
-		return l.outcome(ctx, wait, wait.Err())
+		return l.meaning(err)
+	case <-ctx.Done():
+		return l.meaning(context.Cause(ctx))
 	}
 }
 
@@ -108,13 +120,12 @@ func (l *profileLock) try() (bool, error) {
 	return got, nil
 }
 
-func (l *profileLock) outcome(ctx, wait context.Context, err error) error {
+// meaning gives what an error of waiting is for a person.
+func (l *profileLock) meaning(err error) error {
 	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case wait.Err() != nil:
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.Is(err, errPatience):
 		return &Error{Kind: Busy, Profile: l.profile, Reason: l.holder()}
 	}
 	return &Error{Kind: Unlocked, Profile: l.profile, Err: err}

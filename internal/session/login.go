@@ -51,15 +51,11 @@ func (m *Manager) Login(ctx context.Context, plan Plan, flow Flow) (Session, err
 
 // prove finds out, before a person is asked for anything, whether what they give could be kept.
 func (m *Manager) prove(ctx context.Context, profile string) error {
-	lock, err := m.lockOf(profile)
+	lock, err := m.lock(ctx, profile)
 	if err != nil {
 		return err
 	}
-	err = lock.lock(ctx)
 	lock.unlock()
-	if err != nil {
-		return err
-	}
 	return store.Prove(ctx, m.Store)
 }
 
@@ -142,14 +138,11 @@ func newSession(profile string, c *oauth.Client, login *oauth.Login, ask oauth.R
 // thinking, so the old session is read again.
 func (m *Manager) adopt(ctx context.Context, plan Plan, s Session, tokens oauth.Tokens) (Session, error) {
 	ctx = context.WithoutCancel(ctx) // the tokens are here; storing them takes a moment
-	lock, err := m.lockOf(plan.Profile)
+	lock, err := m.lock(ctx, plan.Profile)
 	if err != nil {
 		return s, err
 	}
 	defer lock.unlock()
-	if err := lock.lock(ctx); err != nil {
-		return s, err
-	}
 	old, err := m.previous(ctx, plan.Profile)
 	if err != nil {
 		return s, err

@@ -20,14 +20,11 @@ type Outcome struct {
 // no command serves the session any more, and its refresh token is kept for another attempt only.
 // With local, nobody is asked.
 func (m *Manager) Logout(ctx context.Context, profile string, local bool) (Outcome, error) {
-	lock, err := m.lockOf(profile)
+	lock, err := m.lock(ctx, profile)
 	if err != nil {
 		return Outcome{}, err
 	}
 	defer lock.unlock()
-	if err := lock.lock(ctx); err != nil {
-		return Outcome{}, err
-	}
 	lock.leave(note{})
 	s, err := m.Load(ctx, profile)
 	e, _ := errors.AsType[*Error](err)

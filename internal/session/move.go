@@ -16,14 +16,11 @@ import (
 // remembers it. Whoever is stopped between these steps finds a session that works, and finishes by
 // moving once more. It tells whether there was anything to move.
 func (m *Manager) Move(ctx context.Context, profile string, to *Manager, keep func() error) (moved bool, err error) {
-	lock, err := m.lockOf(profile)
+	lock, err := m.lock(ctx, profile)
 	if err != nil {
 		return false, err
 	}
 	defer lock.unlock()
-	if err := lock.lock(ctx); err != nil {
-		return false, err
-	}
 	if err := m.apart(ctx, profile, to); err != nil {
 		return false, err
 	}
@@ -71,14 +68,11 @@ func (m *Manager) apart(ctx context.Context, profile string, to *Manager) error 
 
 // Empty finishes a move that was stopped: old is the store that the profile was moved from.
 func (m *Manager) Empty(ctx context.Context, profile string, old store.Store) error {
-	lock, err := m.lockOf(profile)
+	lock, err := m.lock(ctx, profile)
 	if err != nil {
 		return err
 	}
 	defer lock.unlock()
-	if err := lock.lock(ctx); err != nil {
-		return err
-	}
 	return m.empty(context.WithoutCancel(ctx), profile, old)
 }
 

@@ -101,14 +101,11 @@ func (m *Manager) Resume(ctx context.Context, p Pending, query secret.Text, time
 // claim takes a pending login out of the store. Of many processes one succeeds.
 func (m *Manager) claim(ctx context.Context, p Pending) error {
 	ctx = context.WithoutCancel(ctx)
-	lock, err := m.lockOf(p.Plan.Profile)
+	lock, err := m.lock(ctx, p.Plan.Profile)
 	if err != nil {
 		return err
 	}
 	defer lock.unlock()
-	if err := lock.lock(ctx); err != nil {
-		return err
-	}
 	if _, err := m.Pending(ctx, p.ID); err != nil && !late(err) {
 		return err
 	}

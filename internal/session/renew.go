@@ -119,12 +119,12 @@ func (m *Manager) renew(ctx context.Context, stale Session) (Session, error) {
 	}
 	defer lock.unlock()
 	began := m.Now()
-	wait, stop := context.WithTimeout(ctx, lockPatience)
+	wait, stop := patient(ctx)
 	defer stop()
 	for ; ; pause(wait, lockPoll) { // once more if the holder did something else
 		mine, err := lock.try()
 		if err == nil && !mine {
-			err = lock.wait(ctx, wait)
+			err = lock.wait(wait)
 		}
 		if err != nil {
 			return Session{}, err
