@@ -114,10 +114,7 @@ func (l *profileLock) wait(ctx context.Context) error {
 // try takes the lock if nobody holds it.
 func (l *profileLock) try() (bool, error) {
 	got, err := l.file.Try()
-	if err != nil {
-		return false, &Error{Kind: Unlocked, Profile: l.profile, Err: err}
-	}
-	return got, nil
+	return got, l.meaning(err)
 }
 
 // meaning gives what an error of waiting is for a person.
