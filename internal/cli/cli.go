@@ -59,6 +59,7 @@ type app struct {
 	verbose bool
 
 	own       ownStore      // the store of Env, while another one is used
+	left      store.Store   // the one that a move has left and not emptied; nil: none
 	unlockFor time.Duration // --unlock-for
 
 	caFile func() (string, error) // whom requests of this run believe, see way; nil: the system's
@@ -182,7 +183,7 @@ func (a *app) profiles() profile.Files { return profile.Files{Dir: a.ConfigDir} 
 
 func (a *app) manager() *session.Manager {
 	return &session.Manager{
-		Store: a.Store, StoreName: a.managedName(), StateDir: a.StateDir, HTTP: oauth.NewHTTPClient(&way{app: a}, a.Now, a.trace()), Now: a.Now,
+		Store: a.Store, StoreName: a.managedName(), Left: a.left, StateDir: a.StateDir, HTTP: oauth.NewHTTPClient(&way{app: a}, a.Now, a.trace()), Now: a.Now,
 		Warn: func(text string) { a.say("warning: %s", text) },
 	}
 }

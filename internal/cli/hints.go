@@ -182,7 +182,7 @@ func (a *app) otherStoreHint(err *store.Error) string {
 // inTerminal is how a passphrase is asked for. What a profile is not kept in yet is not unlocked for it.
 func (a *app) inTerminal() string {
 	if choice, err := a.choose(); err == nil {
-		if kept, err := a.storeOf(choice.Name); err == nil && strings.HasPrefix(kept, "file") {
+		if kept, err := a.storeOf(choice.Name); err == nil && strings.HasPrefix(kept.Store, "file") {
 			return "in a terminal: " + a.command("store unlock")
 		}
 	}

@@ -30,22 +30,26 @@ func (a *app) useStore(name string) error {
 	if err != nil {
 		return err
 	}
-	return a.takeStore(kept)
+	if err := a.takeStore(kept.Store); err != nil || kept.Left == "" {
+		return err
+	}
+	a.left, err = a.openStore(kept.Left)
+	return err
 }
 
-// storeOf names the store of a profile. Where the profile's session is, the list of what is held
+// storeOf tells which store is a profile's. Where the profile's session is, the list of what is held
 // tells: for a token, one small file is read. Without it, what the environment or the profile's file
 // says of where a login shall be kept.
-func (a *app) storeOf(name string) (string, error) {
+func (a *app) storeOf(name string) (session.Held, error) {
 	if held, err := session.HeldOf(a.StateDir, name); err == nil && held.Store != "" {
-		return held.Store, nil
+		return held, nil
 	}
 	environment, file, err := a.layers(name)
 	if err != nil {
-		return "", config(err)
+		return session.Held{}, config(err)
 	}
 	chosen, err := profile.StoreOf(environment, file)
-	return chosen, config(err)
+	return session.Held{Store: chosen}, config(err)
 }
 
 // takeStore makes the store of that name the one that this run works with.
@@ -54,7 +58,7 @@ func (a *app) takeStore(name string) error {
 	if err != nil {
 		return err
 	}
-	a.Store, a.StoreName = s, cmp.Or(name, a.own.name)
+	a.Store, a.StoreName, a.left = s, cmp.Or(name, a.own.name), nil
 	if name == session.Keyring {
 		a.StoreName = a.own.name
 	}

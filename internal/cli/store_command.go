@@ -156,7 +156,7 @@ func (a *app) moveStore(ctx context.Context, to string) error {
 		return err
 	}
 	if a.StoreName == from {
-		return a.finishMove(ctx, choice.Name)
+		return a.finishMove(ctx, old, choice.Name)
 	}
 	moved, err := old.Move(ctx, choice.Name, a.manager(), func() error { return a.keepStore(choice.Name, to) })
 	if err != nil {
@@ -171,22 +171,18 @@ func (a *app) moveStore(ctx context.Context, to string) error {
 }
 
 // finishMove empties the store that a move left when it was stopped, if there was one.
-func (a *app) finishMove(ctx context.Context, name string) error {
+func (a *app) finishMove(ctx context.Context, m *session.Manager, name string) error {
 	held, err := session.HeldOf(a.StateDir, name)
 	if err != nil {
 		return err
 	}
-	if held.Left == "" {
+	if m.Left == nil {
 		return a.reportMove(name, a.StoreName, false)
-	}
-	old, err := a.openStore(held.Left)
-	if err != nil {
-		return err
 	}
 	if err := a.keepStore(name, held.Store); err != nil {
 		return err
 	}
-	if err := a.manager().Empty(ctx, name, old); err != nil {
+	if err := m.Empty(ctx, name); err != nil {
 		return err
 	}
 	return a.reportMove(name, held.Left, true)

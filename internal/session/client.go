@@ -45,12 +45,12 @@ func (m *Manager) ClientSecret(ctx context.Context, profile string, server oauth
 // ForgetClient removes a client's secret, and a login that is pending; the session, if there is
 // one, keeps its own copy.
 func (m *Manager) ForgetClient(ctx context.Context, profile string) error {
-	return errors.Join(m.remove(ctx, clientName(profile)), m.dropPending(ctx, profile))
+	return errors.Join(remove(ctx, m.Store, clientName(profile)), m.dropPending(ctx, profile))
 }
 
 func (m *Manager) keepClientSecret(ctx context.Context, s Session) error {
 	if s.ClientSecret.Empty() {
-		return m.remove(ctx, clientName(s.Profile))
+		return remove(ctx, m.Store, clientName(s.Profile))
 	}
 	server := oauth.Server{Issuer: s.Issuer, Token: s.TokenURL}
 	if old, err := m.ClientSecret(ctx, s.Profile, server, s.ClientID); err == nil && old == s.ClientSecret {
@@ -63,8 +63,8 @@ func (m *Manager) keepClientSecret(ctx context.Context, s Session) error {
 	return m.Store.Set(ctx, clientName(s.Profile), data)
 }
 
-func (m *Manager) remove(ctx context.Context, name string) error {
-	err := m.Store.Delete(ctx, name)
+func remove(ctx context.Context, from store.Store, name string) error {
+	err := from.Delete(ctx, name)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}

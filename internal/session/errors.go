@@ -24,7 +24,7 @@ const (
 	Unknown                   // no login of that ID is pending
 	Late                      // the pending login was not finished in time
 	SameStore                 // the store to move to is the one where the login is
-	Unemptied                 // moved to another store, but the old one holds it still
+	Unemptied                 // a move was not finished: another store may hold it, too
 )
 
 // Error is what stands between a person and a session.
@@ -83,7 +83,7 @@ func (e *Error) words() string {
 	case SameStore:
 		return fmt.Sprintf("both names lead to the store where the login of profile %s is; nothing was moved", e.Profile)
 	case Unemptied:
-		return fmt.Sprintf("the login of profile %s was moved, but the store where it was may hold it still", e.Profile)
+		return fmt.Sprintf("a move of the login of profile %s is not finished: the other store may hold it, too", e.Profile)
 	case Unremoved:
 		return fmt.Sprintf("the login of profile %s was revoked at the provider, but could not be removed here", e.Profile)
 	}

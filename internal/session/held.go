@@ -19,7 +19,7 @@ const Keyring = "keyring"
 // Held is what is remembered of where a profile's session is.
 type Held struct {
 	Store string // its name
-	Left  string // the store that it was moved from and that may hold it still; empty: none
+	Left  string // another store that may hold it, too, because a move was stopped; empty: none
 }
 
 // HeldOf tells where a profile's session should be. If there should be none, it is the zero Held.

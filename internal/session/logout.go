@@ -30,7 +30,7 @@ func (m *Manager) Logout(ctx context.Context, profile string, local bool) (Outco
 	e, _ := errors.AsType[*Error](err)
 	switch {
 	case e != nil && e.Kind == None:
-		return Outcome{}, errors.Join(m.dropPending(ctx, profile), m.release(profile))
+		return Outcome{}, m.clear(ctx, profile)
 	case e != nil && e.Kind == Damaged, err != nil && local && ctx.Err() == nil:
 		return m.forget(ctx, profile, Outcome{}) // what cannot be read can perhaps be deleted
 	case err != nil:
@@ -78,7 +78,8 @@ func (m *Manager) putAside(ctx context.Context, s Session, cause error) error {
 }
 
 func (m *Manager) forget(ctx context.Context, profile string, out Outcome) (Outcome, error) {
-	err := m.remove(context.WithoutCancel(ctx), profile)
+	ctx = context.WithoutCancel(ctx)
+	err := remove(ctx, m.Store, profile)
 	if err != nil && out.Revoked {
 		return out, &Error{Kind: Unremoved, Profile: profile, Err: err}
 	}
@@ -86,5 +87,14 @@ func (m *Manager) forget(ctx context.Context, profile string, out Outcome) (Outc
 		return out, err
 	}
 	out.Removed = true
-	return out, errors.Join(m.dropPending(context.WithoutCancel(ctx), profile), m.release(profile))
+	return out, m.clear(ctx, profile)
+}
+
+// clear takes away what there may be beside a session that is gone. A store that holds it still, as a
+// move has left it, stays known: it must not be found there again.
+func (m *Manager) clear(ctx context.Context, profile string) error {
+	if err := errors.Join(m.dropPending(ctx, profile), m.empty(ctx, profile, m.Left)); err != nil {
+		return err
+	}
+	return m.release(profile)
 }

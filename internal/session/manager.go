@@ -11,11 +11,12 @@ import (
 )
 
 // Manager looks after the sessions of all profiles. Its fields are all needed,
-// but for StoreName and Interruptible.
+// but for StoreName, Left and Interruptible.
 type Manager struct {
 	Store     store.Store
-	StoreName string // by which the store is opened again; empty: Keyring
-	StateDir  string // for locks, and for what the stores should hold
+	StoreName string      // by which the store is opened again; empty: Keyring
+	Left      store.Store // the one that Held calls so
+	StateDir  string      // for locks, and for what the stores should hold
 	HTTP      *http.Client
 	Now       func() time.Time
 	Warn      func(string) // tells a person of something that did not stop the work

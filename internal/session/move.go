@@ -14,7 +14,7 @@ import (
 // Move takes what is stored of a profile to another manager's store. The old store is emptied only
 // after all of it was read back from the new one, and after that one was made the profile's: keep
 // remembers it. Whoever is stopped between these steps finds a session that works, and finishes by
-// moving once more. It tells whether there was anything to move.
+// moving once more; a logout takes it out of both stores. It tells whether there was anything to move.
 func (m *Manager) Move(ctx context.Context, profile string, to *Manager, keep func() error) (moved bool, err error) {
 	lock, err := m.lock(ctx, profile)
 	if err != nil {
@@ -22,6 +22,12 @@ func (m *Manager) Move(ctx context.Context, profile string, to *Manager, keep fu
 	}
 	defer lock.unlock()
 	if err := m.apart(ctx, profile, to); err != nil {
+		return false, err
+	}
+	if err := m.empty(ctx, profile, m.Left); err != nil {
+		return false, err
+	}
+	if err := m.remember(profile, Held{m.storeName(), to.storeName()}); err != nil {
 		return false, err
 	}
 	for _, name := range secretNames(profile) {
@@ -32,15 +38,19 @@ func (m *Manager) Move(ctx context.Context, profile string, to *Manager, keep fu
 		moved = moved || found
 	}
 	ctx = context.WithoutCancel(ctx) // to finish takes a moment
-	if moved {
-		if err := to.remember(profile, Held{to.storeName(), m.storeName()}); err != nil {
-			return false, err
-		}
+	if !moved {
+		return false, errors.Join(keep(), m.release(profile))
 	}
-	if err := keep(); err != nil || !moved {
-		return moved, err
+	if err := to.remember(profile, Held{to.storeName(), m.storeName()}); err != nil {
+		return false, err
 	}
-	return true, to.empty(ctx, profile, m.Store)
+	if err := keep(); err != nil {
+		return true, err
+	}
+	if err := to.empty(ctx, profile, m.Store); err != nil {
+		return true, err
+	}
+	return true, to.remember(profile, Held{Store: to.storeName()})
 }
 
 // apart proves that the other store works, and that it is another one: two names may lead to the
@@ -66,23 +76,30 @@ func (m *Manager) apart(ctx context.Context, profile string, to *Manager) error 
 	return err
 }
 
-// Empty finishes a move that was stopped: old is the store that the profile was moved from.
-func (m *Manager) Empty(ctx context.Context, profile string, old store.Store) error {
+// Empty finishes a move that was stopped: it empties the store that was left.
+func (m *Manager) Empty(ctx context.Context, profile string) error {
 	lock, err := m.lock(ctx, profile)
 	if err != nil {
 		return err
 	}
 	defer lock.unlock()
-	return m.empty(context.WithoutCancel(ctx), profile, old)
+	if err := m.empty(context.WithoutCancel(ctx), profile, m.Left); err != nil {
+		return err
+	}
+	return m.remember(profile, Held{Store: m.storeName()})
 }
 
+// empty takes all of a profile out of a store that it was moved from, if there is one.
 func (m *Manager) empty(ctx context.Context, profile string, old store.Store) error {
+	if old == nil {
+		return nil
+	}
 	for _, name := range secretNames(profile) {
-		if err := old.Delete(ctx, name); err != nil && !errors.Is(err, store.ErrNotFound) {
+		if err := remove(ctx, old, name); err != nil {
 			return &Error{Kind: Unemptied, Profile: profile, Err: err}
 		}
 	}
-	return m.remember(profile, Held{Store: m.storeName()})
+	return nil
 }
 
 // secretNames are the names of all that is stored of a profile.

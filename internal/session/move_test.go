@@ -36,37 +36,48 @@ func (d dying) Delete(ctx context.Context, name string) error {
 	return d.Store.Delete(ctx, name)
 }
 
+// stopped is what a move from the keyring to files has left.
+type stopped struct {
+	keyring, files *store.Memory
+	held           session.Held
+	now            *session.Manager // as the next process has it
+	done           bool             // it was not stopped
+}
+
+// moveDying has a process move a session, and die after n steps.
+func (s *scene) moveDying(n int) stopped {
+	s.t.Helper()
+	keyring, files := s.Store.(*store.Memory), store.NewMemory()
+	steps := &failing{after: n}
+	from, to := s.another(), s.another()
+	from.Store, to.Store, to.StoreName = dying{keyring, steps}, dying{files, steps}, "file"
+	_, err := from.Move(s.t.Context(), "work", to, steps.next)
+	held, errHeld := session.HeldOf(s.StateDir, "work")
+	if errHeld != nil {
+		s.t.Fatal(errHeld)
+	}
+	stores := map[string]store.Store{session.Keyring: keyring, "file": files}
+	now := s.another()
+	now.Store, now.StoreName, now.Left = stores[held.Store], held.Store, stores[held.Left]
+	return stopped{keyring, files, held, now, err == nil}
+}
+
 // Wherever a move dies, the session is whole in the store that is remembered; moving again, or
 // emptying what is left, finishes it.
 func TestMoveDiesAtAnyStep(t *testing.T) {
-	done := false
-	for n := 0; !done; n++ {
+	for n, done := 0, false; !done; n++ {
 		s := newScene(t, nil)
 		before := s.login()
-		keyring, files := s.Store.(*store.Memory), store.NewMemory()
-		stores := map[string]store.Store{session.Keyring: keyring, "file": files}
-		steps := &failing{after: n}
-		from, to := s.another(), s.another()
-		from.Store, to.Store, to.StoreName = dying{keyring, steps}, dying{files, steps}, "file"
-		_, err := from.Move(t.Context(), "work", to, func() error {
-			return steps.next()
-		})
-		done = err == nil
-
-		held, errHeld := session.HeldOf(s.StateDir, "work")
-		if errHeld != nil {
-			t.Fatal(errHeld)
+		move := s.moveDying(n)
+		done = move.done
+		if after, err := move.now.Current(t.Context(), "work"); err != nil || after.Access != before.Access || after.Refresh != before.Refresh {
+			t.Fatalf("after %d steps (%+v): %v", n, move.held, err)
 		}
-		now := s.another()
-		now.Store, now.StoreName = stores[held.Store], held.Store
-		if after, err := now.Current(t.Context(), "work"); err != nil || after.Access != before.Access || after.Refresh != before.Refresh {
-			t.Fatalf("after %d steps (%+v): %v", n, held, err)
-		}
-		finish(t, s, now, held, files)
-		if left := slices.DeleteFunc(keyring.Names(), isProbe); len(left) > 0 {
+		s.moveAgain(move)
+		if left := slices.DeleteFunc(move.keyring.Names(), isProbe); len(left) > 0 {
 			t.Errorf("after %d steps, and again: the keyring still has %q", n, left)
 		}
-		if got := slices.DeleteFunc(files.Names(), isProbe); !slices.Equal(got, []string{"work"}) {
+		if got := slices.DeleteFunc(move.files.Names(), isProbe); !slices.Equal(got, []string{"work"}) {
 			t.Errorf("after %d steps, and again: the files are %q", n, got)
 		}
 		if held, err := session.HeldOf(s.StateDir, "work"); err != nil || held != (session.Held{Store: "file"}) {
@@ -75,21 +86,37 @@ func TestMoveDiesAtAnyStep(t *testing.T) {
 	}
 }
 
+// Wherever a move dies, a logout leaves nothing in either store.
+func TestLogoutAfterAMoveDied(t *testing.T) {
+	for n, done := 0, false; !done; n++ {
+		s := newScene(t, nil)
+		s.login()
+		move := s.moveDying(n)
+		done = move.done
+		if _, err := move.now.Logout(t.Context(), "work", true); err != nil {
+			t.Fatalf("after %d steps (%+v): %v", n, move.held, err)
+		}
+		if left := slices.DeleteFunc(append(move.keyring.Names(), move.files.Names()...), isProbe); len(left) > 0 {
+			t.Errorf("after %d steps (%+v) and a logout there is %q", n, move.held, left)
+		}
+	}
+}
+
 func isProbe(name string) bool { return len(name) > 6 && name[:6] == "probe/" }
 
-// finish does what a second `store move` does.
-func finish(t *testing.T, s *scene, now *session.Manager, held session.Held, files store.Store) {
-	t.Helper()
+// moveAgain does what a second `store move` does.
+func (s *scene) moveAgain(move stopped) {
+	s.t.Helper()
 	switch {
-	case held.Store == session.Keyring:
+	case move.held.Store == session.Keyring:
 		to := s.another()
-		to.Store, to.StoreName = files, "file"
-		if moved, err := now.Move(t.Context(), "work", to, func() error { return nil }); err != nil || !moved {
-			t.Fatalf("moved again: %v, %v", moved, err)
+		to.Store, to.StoreName = move.files, "file"
+		if moved, err := move.now.Move(s.t.Context(), "work", to, func() error { return nil }); err != nil || !moved {
+			s.t.Fatalf("moved again: %v, %v", moved, err)
 		}
-	case held.Left != "":
-		if err := now.Empty(t.Context(), "work", s.Store); err != nil {
-			t.Fatal(err)
+	case move.held.Left != "":
+		if err := move.now.Empty(s.t.Context(), "work"); err != nil {
+			s.t.Fatal(err)
 		}
 	}
 }

@@ -121,7 +121,7 @@ func late(err error) bool {
 func pendingName(profile string) string { return profile + "/pending" }
 
 func (m *Manager) dropPending(ctx context.Context, profile string) error {
-	return m.remove(ctx, pendingName(profile))
+	return remove(ctx, m.Store, pendingName(profile))
 }
 
 // pendingRecord is a Pending as it is stored.
