@@ -210,11 +210,11 @@ func (m *Manager) renewLocked(ctx context.Context, lock *profileLock, s Session)
 	defer stop()
 	tokens, err := m.client(s).Refresh(ctx, s.Refresh, s.Subject)
 	if refused(err) {
-		// Somebody who does not share our lock, as another machine with the same keyring, may
-		// have been faster.
-		if other, e := m.Current(ctx, s.Profile); e == nil && other.Refresh != s.Refresh {
-			s = other
-			tokens, err = m.client(s).Refresh(ctx, s.Refresh, s.Subject)
+		// Somebody who does not share our lock, as another machine with the same keyring, may have
+		// been faster, to renew or to sign out.
+		other, e := m.Current(ctx, s.Profile)
+		if _, gone := errors.AsType[*Error](e); gone || e == nil && !other.sameToken(s) {
+			return other, e
 		}
 	}
 	if err != nil {

@@ -269,37 +269,6 @@ func TestNothingIsSpentOnAStoreThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// B-155: another machine shares the keyring and was faster.
-func TestANewerTokenInTheStoreIsUsed(t *testing.T) {
-	s := newScene(t, nil)
-	s.login()
-	s.clock.move(2 * time.Hour)
-	faster := s.another()
-	faster.StateDir = t.TempDir() // another machine has other locks
-	hold := make(chan struct{})
-	s.provider.Script(idp.Token, idp.Step{Hold: hold, Status: 400, Body: []byte(`{"error":"invalid_grant"}`)})
-	var once sync.Once
-	s.provider.Observe(func(r idp.Request) {
-		if r.Grant == "refresh_token" {
-			once.Do(func() {
-				go func() {
-					defer close(hold)
-					s.clock.move(time.Minute) // it does not wait for us any more
-					if _, err := faster.Token(t.Context(), "work", 0); err != nil {
-						t.Error(err)
-					}
-				}()
-			})
-		}
-	})
-	if _, err := s.Token(t.Context(), "work", 0); err != nil {
-		t.Fatal(err)
-	}
-	if !s.provider.Alive(s.stored().Refresh.Reveal()) {
-		t.Error("the session is dead")
-	}
-}
-
 // N6: a failure that one caller met is not met by each in turn.
 func TestManyAtOnceAskOnceInAnOutage(t *testing.T) {
 	for name, c := range map[string]struct {
