@@ -61,6 +61,11 @@ func (m *Manager) Begin(ctx context.Context, plan Plan, begin func(context.Conte
 	if err != nil {
 		return Pending{}, err
 	}
+	lock, err := m.lock(ctx, plan.Profile) // claim must not take the new one for the old
+	if err != nil {
+		return Pending{}, err
+	}
+	defer lock.unlock()
 	if err := m.Store.Set(ctx, pendingName(plan.Profile), data); err != nil || m.storeName() == Keyring {
 		return p, err
 	}

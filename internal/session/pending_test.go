@@ -17,6 +17,7 @@ import (
 	"github.com/keyfob/keyfob/internal/oauth"
 	"github.com/keyfob/keyfob/internal/secret"
 	"github.com/keyfob/keyfob/internal/session"
+	"github.com/keyfob/keyfob/internal/store"
 )
 
 // begin begins a login, and gives the query that comes back once Ada signed in.
@@ -156,6 +157,27 @@ func TestPendingLoginIsReplaced(t *testing.T) {
 	}
 	if _, err := s.Pending(t.Context(), second.ID); err != nil {
 		t.Errorf("it is not pending any more: %v", err)
+	}
+}
+
+// What is pending changes under the profile's lock alone: of two writers at once, one would be lost.
+func TestBeginWaitsForTheLock(t *testing.T) {
+	s := newScene(t, nil)
+	s.login()
+	ctx, cancel := context.WithCancel(t.Context())
+	var answer chan<- struct{}
+	var renewed <-chan error
+	_, err := s.Begin(ctx, s.plan(), func(_ context.Context, c *oauth.Client, ask oauth.Request) (oauth.Pending, error) {
+		answer, renewed = s.heldRenewal()
+		time.AfterFunc(50*time.Millisecond, cancel)
+		return c.Begin(ask, "http://localhost:5000/oauth2callback"), nil
+	})
+	if _, found := s.Store.Get(t.Context(), "work/pending"); !errors.Is(err, context.Canceled) || !errors.Is(found, store.ErrNotFound) {
+		t.Errorf("it did not wait: %v, %v", err, found)
+	}
+	close(answer)
+	if err := <-renewed; err != nil {
+		t.Error(err)
 	}
 }
 
