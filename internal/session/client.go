@@ -42,10 +42,22 @@ func (m *Manager) ClientSecret(ctx context.Context, profile string, server oauth
 	return secret.New(r.Secret), nil
 }
 
-// ForgetClient removes a client's secret, and a login that is pending; the session, if there is
-// one, keeps its own copy.
+// ForgetClient removes what there is of a profile that nobody is signed in to: its client's secret, and
+// a login that is pending.
 func (m *Manager) ForgetClient(ctx context.Context, profile string) error {
-	return errors.Join(remove(ctx, m.Store, clientName(profile)), m.dropPending(ctx, profile))
+	lock, err := m.lock(ctx, profile)
+	if err != nil {
+		return err
+	}
+	defer lock.unlock()
+	_, err = m.Load(ctx, profile)
+	if e, ok := errors.AsType[*Error](err); !ok || e.Kind != None {
+		return err // somebody has signed in meanwhile, and needs the secret
+	}
+	if err := remove(ctx, m.Store, clientName(profile)); err != nil {
+		return err
+	}
+	return m.clear(ctx, profile)
 }
 
 func (m *Manager) keepClientSecret(ctx context.Context, s Session) error {
