@@ -97,13 +97,14 @@ func newest(conn *dbus.Conn, items []dbus.ObjectPath) (found dbus.ObjectPath, er
 		return items[0], nil
 	}
 	err = keyring.ErrNotFound
-	for last := uint64(0); len(items) > 0; items = items[1:] {
-		var changed uint64 // Unix time
-		if err = conn.Object(secrets, items[0]).StoreProperty("org.freedesktop.Secret.Item.Modified", &changed); err != nil {
+	var last uint64 // Unix time
+	for _, item := range items {
+		var changed uint64
+		if err = conn.Object(secrets, item).StoreProperty("org.freedesktop.Secret.Item.Modified", &changed); err != nil {
 			return "", err
 		}
 		if changed >= last {
-			found, last = items[0], changed
+			found, last = item, changed
 		}
 	}
 	return found, err
