@@ -21,23 +21,23 @@ import (
 // D-Bus library runs dbus-launch: each call leaves two daemons behind, and asks those for the secret
 // instead of the person's keyring.
 func reachable(getenv func(string) string) error {
-	address := getenv("DBUS_SESSION_BUS_ADDRESS")
-	if address != "" && !strings.HasPrefix(address, "autolaunch:") {
-		return checkBus(address, "")
+	return checkBus(getenv("DBUS_SESSION_BUS_ADDRESS"), runtimeDir)
+}
+
+// runtimeDir is the person's, as the D-Bus library has it; "" if nobody knows who they are.
+func runtimeDir() string {
+	u, err := user.Current()
+	if err != nil {
+		return ""
 	}
-	run := ""
-	// The D-Bus library asks the same, and runs dbus-launch if it gets no answer.
-	if u, err := user.Current(); err == nil {
-		run = filepath.Join("/run/user", u.Uid)
-	}
-	return checkBus(address, run)
+	return filepath.Join("/run/user", u.Uid)
 }
 
 // checkBus looks where the D-Bus library looks: the address in the environment, else the files
 // in run, the person's runtime directory.
-func checkBus(address, run string) error {
+func checkBus(address string, run func() string) error {
 	if address == "" || strings.HasPrefix(address, "autolaunch:") {
-		address = announcedBus(run)
+		address = announcedBus(run())
 	}
 	if address == "" {
 		return fmt.Errorf("%w (no D-Bus session)", ErrUnavailable)

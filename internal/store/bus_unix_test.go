@@ -49,7 +49,7 @@ func TestCheckBus(t *testing.T) {
 		{"abstract", "unix:abstract=/tmp/dbus-1", empty, true},
 		{"tcp", "tcp:host=127.0.0.1,port=1", empty, true},
 	} {
-		if err := checkBus(test.address, test.run); (err == nil) != test.ok || err != nil && !errors.Is(err, ErrUnavailable) {
+		if err := checkBus(test.address, func() string { return test.run }); (err == nil) != test.ok || err != nil && !errors.Is(err, ErrUnavailable) {
 			t.Errorf("B-140 %s: %v; want ok: %t", test.name, err, test.ok)
 		}
 	}
