@@ -66,10 +66,15 @@ func (m *Manager) Begin(ctx context.Context, plan Plan, begin func(context.Conte
 		return Pending{}, err
 	}
 	defer lock.unlock()
-	if err := m.Store.Set(ctx, pendingName(plan.Profile), data); err != nil || m.storeName() == Keyring {
-		return p, err
+	if err := m.Store.Set(ctx, pendingName(plan.Profile), data); err != nil {
+		return Pending{}, err
 	}
-	return p, m.hold(plan.Profile) // whoever resumes must know where to look
+	err = m.hold(plan.Profile) // whoever resumes must know where to look, and a logout of all
+	if err != nil && m.storeName() == Keyring {
+		m.Warn(err.Error())
+		return p, nil // it is found there without
+	}
+	return p, err
 }
 
 // Pending gives the login of that ID, if it is still pending.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -206,10 +208,29 @@ func TestPendingHidesSecrets(t *testing.T) {
 
 // Another process, and a logout of all, have to know which store to look into.
 func TestPendingLoginIsHeld(t *testing.T) {
-	s := newScene(t, nil)
-	s.StoreName = "helper:pass"
-	s.begin()
-	if held, err := session.HeldOf(s.StateDir, "work"); err != nil || held.Store != "helper:pass" {
-		t.Errorf("held is %+v, %v", held, err)
+	for _, name := range []string{session.Keyring, "helper:pass"} {
+		s := newScene(t, nil)
+		s.StoreName = name
+		s.begin()
+		if held, err := session.HeldOf(s.StateDir, "work"); err != nil || held.Store != name {
+			t.Errorf("held is %+v, %v", held, err)
+		}
+	}
+}
+
+// Where the list cannot be written, it is found in the keyring alone.
+func TestPendingLoginThatIsNotHeld(t *testing.T) {
+	for name, found := range map[string]bool{session.Keyring: true, "helper:pass": false} {
+		s := newScene(t, nil)
+		s.StoreName = name
+		if err := os.WriteFile(filepath.Join(s.StateDir, "held"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.Begin(t.Context(), s.plan(), func(_ context.Context, c *oauth.Client, ask oauth.Request) (oauth.Pending, error) {
+			return c.Begin(ask, "http://localhost:5000/oauth2callback"), nil
+		})
+		if (err == nil) != found || (len(s.warnings.all()) > 0) != found {
+			t.Errorf("%s: %v, warned %q", name, err, s.warnings.all())
+		}
 	}
 }
