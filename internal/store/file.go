@@ -201,20 +201,37 @@ func (f *File) err(kind, err error) error { return &Error{"file", kind, err} }
 
 // open unseals what seal has sealed.
 func (f *File) open(sealed []byte, identities []age.Identity) ([]byte, error) {
-	r, err := age.Decrypt(bytes.NewReader(sealed), identities...)
+	text, err := unseal(sealed, identities...)
 	if err == nil {
-		var text []byte
-		if text, err = io.ReadAll(io.LimitReader(r, maxSecret+1)); err == nil && len(text) <= maxSecret {
-			return text, nil
-		}
+		return text, nil
 	}
 	if e, ok := errors.AsType[*Error](err); ok { // of a plugin
 		return nil, e
 	}
-	if _, ok := errors.AsType[*age.NoIdentityMatchError](err); ok {
+	if wrongIdentity(err) {
 		return nil, f.err(ErrDenied, fmt.Errorf("it is sealed for another identity than that of %s", f.identityPath()))
 	}
 	return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+}
+
+func unseal(sealed []byte, identities ...age.Identity) ([]byte, error) {
+	r, err := age.Decrypt(bytes.NewReader(sealed), identities...)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(r, maxSecret+1))
+	if err == nil && len(text) > maxSecret {
+		err = ErrTooLarge
+	}
+	if err != nil {
+		return nil, err
+	}
+	return text, nil
+}
+
+func wrongIdentity(err error) bool {
+	_, ok := errors.AsType[*age.NoIdentityMatchError](err)
+	return ok
 }
 
 func (f *File) seal(text []byte, identities []age.Identity) ([]byte, error) {

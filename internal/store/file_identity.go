@@ -112,7 +112,7 @@ func (f *File) identities(ctx context.Context, create bool) ([]age.Identity, err
 		return nil, err
 	}
 	if sealed(text) {
-		if text, err = f.unseal(ctx, text); err != nil {
+		if text, err = f.unlocked(ctx, text); err != nil {
 			return nil, err
 		}
 	}
@@ -120,9 +120,9 @@ func (f *File) identities(ctx context.Context, create bool) ([]age.Identity, err
 	return f.in, err
 }
 
-// unseal gives the identity file's text in the clear: the kernel's, or by the passphrase. The kernel's
+// unlocked gives the identity file's text in the clear: the kernel's, or by the passphrase. The kernel's
 // is found by a digest of the file, so that of a file that was replaced nothing is taken.
-func (f *File) unseal(ctx context.Context, text []byte) ([]byte, error) {
+func (f *File) unlocked(ctx context.Context, text []byte) ([]byte, error) {
 	if f.o.UnlockFor > 0 {
 		if plain, err := kernelGet(keyName(text)); err == nil {
 			return plain, nil
@@ -144,23 +144,25 @@ func (f *File) unseal(ctx context.Context, text []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// openAge gives the text of an identity file that age has sealed with a passphrase.
+// openAge gives the text of an identity file that age has sealed with a passphrase. If that file is
+// damaged, the items are not: nobody can tell.
 func (f *File) openAge(text []byte, passphrase secret.Text) ([]byte, error) {
 	identity, err := age.NewScryptIdentity(passphrase.Reveal())
 	if err != nil {
 		return nil, f.err(ErrLocked, err)
 	}
 	if armored(text) {
-		if text, err = io.ReadAll(armor.NewReader(bytes.NewReader(bytes.TrimSpace(text)))); err != nil {
-			return nil, fmt.Errorf("unlock %s: %w: %w", f.identityPath(), ErrDamaged, err)
-		}
+		text, err = io.ReadAll(armor.NewReader(bytes.NewReader(bytes.TrimSpace(text))))
 	}
-	plain, err := f.open(text, []age.Identity{identity})
-	if errors.Is(err, ErrDenied) {
+	var plain []byte
+	if err == nil {
+		plain, err = unseal(text, identity)
+	}
+	if wrongIdentity(err) {
 		return nil, f.wrongPassphrase()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("unlock %s: %w", f.identityPath(), err)
+		return nil, f.failed(fmt.Errorf("unlock %s: it is damaged: %w", f.identityPath(), err))
 	}
 	return plain, nil
 }

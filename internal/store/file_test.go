@@ -189,7 +189,7 @@ func TestFileTellsWhatIsWrong(t *testing.T) {
 		"no identity":      {string(whole), "", store.ErrFailed},
 		"no age identity":  {string(whole), "hello\n", store.ErrFailed},
 		"empty identity":   {string(whole), "# nothing\n", store.ErrFailed},
-		"damaged identity": {string(whole), string(key[:len(key)-3]), store.ErrDamaged},
+		"damaged identity": {string(whole), string(key[:len(key)-3]), store.ErrFailed}, // the item is whole
 	} {
 		write(t, item, test.item)
 		must(t, os.Remove(identity))
@@ -200,10 +200,25 @@ func TestFileTellsWhatIsWrong(t *testing.T) {
 			defer func() { must(t, os.Remove(identity+".aside")) }()
 		}
 		_, err := (&owner{passphrase: "open"}).file(t, in(dir)).Get(t.Context(), "default")
-		if !errors.Is(err, test.want) || errors.Is(err, store.ErrNotFound) || strings.Contains(err.Error(), "SECRET") {
+		if !errors.Is(err, test.want) || errors.Is(err, store.ErrDamaged) != errors.Is(test.want, store.ErrDamaged) ||
+			errors.Is(err, store.ErrNotFound) || strings.Contains(err.Error(), "SECRET") {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 		write(t, identity, string(key))
+	}
+}
+
+// What is too long was not written by Set.
+func TestFileItemTooLong(t *testing.T) {
+	identity, err := age.GenerateX25519Identity()
+	must(t, err)
+	dir, path := filepath.Join(t.TempDir(), "store"), filepath.Join(t.TempDir(), "identity")
+	write(t, path, identity.String())
+	s := (&owner{}).file(t, func(o *store.FileOptions) { o.Dir, o.Identity = dir, path })
+	must(t, s.Set(t.Context(), "default", []byte("one")))
+	write(t, filepath.Join(dir, "item-default.age"), string(sealTo(t, identity.Recipient(), make([]byte, 1<<20+1))))
+	if _, err := s.Get(t.Context(), "default"); !errors.Is(err, store.ErrDamaged) || !strings.HasSuffix(err.Error(), store.ErrTooLarge.Error()) {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -331,10 +346,15 @@ func sealedFor(t *testing.T, passphrase, text string) []byte {
 	recipient, err := age.NewScryptRecipient(passphrase)
 	must(t, err)
 	recipient.SetWorkFactor(4)
+	return sealTo(t, recipient, []byte(text))
+}
+
+func sealTo(t *testing.T, recipient age.Recipient, text []byte) []byte {
+	t.Helper()
 	var sealed bytes.Buffer
 	w, err := age.Encrypt(&sealed, recipient)
 	must(t, err)
-	_, err = w.Write([]byte(text))
+	_, err = w.Write(text)
 	must(t, err)
 	must(t, w.Close())
 	return sealed.Bytes()
