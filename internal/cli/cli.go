@@ -6,7 +6,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -197,14 +196,25 @@ func (a *app) managerFor(name string) (*session.Manager, error) {
 	return a.manager(), nil
 }
 
-// chosen gives the profile that the command is about, and a manager over its store.
-func (a *app) chosen() (profile.Choice, *session.Manager, error) {
+// withSession runs what needs the session of the profile that the command is about. If nobody is signed
+// in, but the session was moved to another store since that one was looked up, it is run again there.
+func (a *app) withSession(run func(m *session.Manager, name string) error) error {
 	choice, err := a.choose()
 	if err != nil {
-		return profile.Choice{}, nil, err
+		return err
 	}
 	m, err := a.managerFor(choice.Name)
-	return choice, m, err
+	if err != nil {
+		return err
+	}
+	before := a.StoreName
+	err = run(m, choice.Name)
+	if isNone(err) {
+		if m, e := a.managerFor(choice.Name); e == nil && a.StoreName != before {
+			err = run(m, choice.Name)
+		}
+	}
+	return a.noSession(err, choice)
 }
 
 func (a *app) trace() oauth.Trace {
@@ -218,7 +228,7 @@ func (a *app) trace() oauth.Trace {
 
 // noSession explains a missing session where the profile itself is missing, too.
 func (a *app) noSession(err error, choice profile.Choice) error {
-	if e, ok := errors.AsType[*session.Error](err); ok && e.Kind == session.None {
+	if isNone(err) {
 		return cmp.Or(a.unknown(choice), err)
 	}
 	return err

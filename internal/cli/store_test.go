@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -23,12 +25,15 @@ import (
 //	STORE_LIMIT  bytes that an item holds
 //	STORE_FAIL   what goes wrong: KIND with every call, OP:KIND with one sort of call, and
 //	             OPn:KIND with the n-th call of that sort and all later ones. OP is get, set or delete.
+//	STORE_MEANWHILE  what another keyfob does before the first call: its arguments
 //
 // It writes what it does to STORE.journal, as "get default".
 type files struct {
 	dir   string
 	fail  failure
 	calls atomic.Int32 // of those that may fail
+
+	meanwhile func() error // once; nil: nothing
 }
 
 type failure struct {
@@ -46,7 +51,22 @@ func openStore(getenv func(string) string) store.Store {
 		}
 	}
 	limit, _ := strconv.Atoi(getenv("STORE_LIMIT"))
-	return store.InParts(&files{dir: getenv("STORE"), fail: f}, limit)
+	var meanwhile func() error
+	if args := getenv("STORE_MEANWHILE"); args != "" {
+		meanwhile = sync.OnceValue(func() error { return another(strings.Fields(args)) })
+	}
+	return store.InParts(&files{dir: getenv("STORE"), fail: f, meanwhile: meanwhile}, limit)
+}
+
+// another runs another keyfob, with the environment of this one.
+func another(args []string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	c := exec.Command(self)
+	c.Args, c.Env = append([]string{"keyfob"}, args...), append(os.Environ(), "STORE_MEANWHILE=")
+	return c.Run()
 }
 
 func (f *files) Get(ctx context.Context, name string) ([]byte, error) {
@@ -97,6 +117,11 @@ func (f *files) begin(ctx context.Context, op, name string) error {
 	}
 	if f.dir == "" {
 		return errors.New("the test has no store")
+	}
+	if f.meanwhile != nil {
+		if err := f.meanwhile(); err != nil {
+			return err
+		}
 	}
 	journal, err := os.OpenFile(f.dir+".journal", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -56,14 +56,14 @@ func (a *app) token(ctx context.Context, o tokenOptions) error {
 	if !slices.Contains(tokenFormats(), o.format) {
 		return usage("--format %.40q: there is %s", o.format, strings.Join(tokenFormats(), ", "))
 	}
-	choice, m, err := a.chosen()
+	var s session.Session
+	err := a.withSession(func(m *session.Manager, name string) (err error) {
+		m.Interruptible = a.Interruptible // not before a renewal: to listen for signals starts threads
+		s, err = m.Token(ctx, name, o.minTTL)
+		return err
+	})
 	if err != nil {
 		return err
-	}
-	m.Interruptible = a.Interruptible // not before a renewal: to listen for signals starts threads
-	s, err := m.Token(ctx, choice.Name, o.minTTL)
-	if err != nil {
-		return a.noSession(err, choice)
 	}
 	return a.printToken(s, o)
 }
@@ -121,13 +121,15 @@ its answer.
 			if minTTL < 0 {
 				return negative(minTTL)
 			}
-			choice, m, err := a.chosen()
+			var s session.Session
+			var refreshed bool
+			ctx := a.interruptible(cmd)
+			err := a.withSession(func(m *session.Manager, name string) (err error) {
+				s, refreshed, err = m.Refresh(ctx, name, minTTL)
+				return err
+			})
 			if err != nil {
 				return err
-			}
-			s, refreshed, err := m.Refresh(a.interruptible(cmd), choice.Name, minTTL)
-			if err != nil {
-				return a.noSession(err, choice)
 			}
 			return a.reportRefresh(s, refreshed)
 		},

@@ -25,22 +25,21 @@ at the login, and asks nobody.
   keyfob whoami --json | jq -r .email`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			choice, m, err := a.chosen()
+			var s session.Session
+			var id oauth.Identity
+			err := a.withSession(func(m *session.Manager, name string) (err error) {
+				if offline {
+					s, err = m.Current(cmd.Context(), name)
+					id = s.Identity()
+				} else {
+					s, id, err = m.Identity(a.interruptible(cmd), name)
+				}
+				return err
+			})
 			if err != nil {
 				return err
 			}
-			if offline {
-				s, err := m.Current(cmd.Context(), choice.Name)
-				if err != nil {
-					return a.noSession(err, choice)
-				}
-				return a.reportIdentity(s, s.Identity(), "id_token")
-			}
-			s, id, err := m.Identity(a.interruptible(cmd), choice.Name)
-			if err != nil {
-				return a.noSession(err, choice)
-			}
-			if s.UserinfoURL == "" {
+			if offline || s.UserinfoURL == "" {
 				return a.reportIdentity(s, id, "id_token")
 			}
 			return a.reportIdentity(s, id, "userinfo")
