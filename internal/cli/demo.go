@@ -141,7 +141,7 @@ func (a *app) startProvider() (issuer string, stop func(), err error) {
 func (a *app) demoEnv(ctx context.Context, dir, issuer string) (Env, error) {
 	env := a.demoHome(dir)
 	lines := []string{"An identity provider runs inside keyfob at " + issuer + ". Nothing leaves this computer."}
-	if err := store.Prove(ctx, a.Store); err == nil {
+	if err := store.Prove(ctx, a.Store, ""); err == nil {
 		lines = append(lines, "The tokens are kept in the "+a.StoreName+" of this system.")
 	} else {
 		env.Store, env.StoreName = store.NewMemory(), "memory"

@@ -45,7 +45,7 @@ func (e *examination) storeChecks(ctx context.Context) []finding {
 	watch := &stopwatch{Store: e.Store, now: e.Now}
 	err := e.closed
 	if err == nil {
-		err = store.Prove(ctx, watch)
+		err = store.Prove(ctx, watch, "")
 	}
 	f := good("store", "%s: written in %s, read in %s, deleted in %s", e.StoreName, ms(watch.set), ms(watch.get), ms(watch.delete))
 	if err != nil {

@@ -55,9 +55,12 @@ func (m *Manager) prove(ctx context.Context, profile string) error {
 	if err != nil {
 		return err
 	}
-	lock.unlock()
-	return store.Prove(ctx, m.Store)
+	defer lock.unlock()
+	return store.Prove(ctx, m.Store, probeName(profile))
 }
+
+// probeName is a name for what proves that a store works. Who holds the profile's lock may use it.
+func probeName(profile string) string { return profile + "/probe" }
 
 // signIn has the person sign in, and makes the outcome the profile's own.
 func (m *Manager) signIn(ctx context.Context, plan Plan, client *oauth.Client, flow Flow) (Session, error) {

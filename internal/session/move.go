@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/keyfob/keyfob/internal/store"
 )
@@ -56,19 +55,19 @@ func (m *Manager) Move(ctx context.Context, profile string, to *Manager, keep fu
 // apart proves that the other store works, and that it is another one: two names may lead to the
 // same place, and what was copied there would go with the old.
 func (m *Manager) apart(ctx context.Context, profile string, to *Manager) error {
-	if err := store.Prove(ctx, to.Store); err != nil {
+	if err := store.Prove(ctx, to.Store, probeName(profile)); err != nil {
 		return err
 	}
-	name := "probe/" + strings.ToLower(rand.Text()[:10])
-	if err := to.Store.Set(ctx, name, []byte(name)); err != nil {
+	name, value := probeName(profile), []byte(rand.Text())
+	if err := to.Store.Set(ctx, name, value); err != nil {
 		return err
 	}
-	_, err := m.Store.Get(ctx, name)
+	got, err := m.Store.Get(ctx, name)
 	if gone := to.Store.Delete(context.WithoutCancel(ctx), name); gone != nil {
 		return gone
 	}
 	switch {
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, store.ErrNotFound), err == nil && !bytes.Equal(got, value): // which a crash has left
 		return nil
 	case err == nil:
 		return &Error{Kind: SameStore, Profile: profile}

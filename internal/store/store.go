@@ -10,6 +10,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -51,11 +52,12 @@ const (
 	maxSecret = 1 << 20
 )
 
-// Prove finds out whether s can be written, read and deleted now, with a value of no meaning
-// under a name that nobody else uses. A person who signs in should learn of a locked keyring
-// before the browser opens, not after.
-func Prove(ctx context.Context, s Store) error {
-	name := "probe/" + strings.ToLower(rand.Text()[:10])
+// Prove finds out whether s can be written, read and deleted now, with a value of no meaning under a
+// name that nobody else uses meanwhile; if it is empty, a random one. What a crash leaves of it goes with
+// the next proof of the same name. A person who signs in should learn of a locked keyring before the
+// browser opens, not after.
+func Prove(ctx context.Context, s Store, name string) error {
+	name = cmp.Or(name, "probe/"+strings.ToLower(rand.Text()[:10]))
 	value := []byte(rand.Text())
 	if err := s.Set(ctx, name, value); err != nil {
 		return err

@@ -56,11 +56,11 @@ func TestProve(t *testing.T) {
 		}}
 	}
 	for _, op := range []string{"get", "set", "delete"} {
-		if err := store.Prove(t.Context(), forget(store.NewMemory(), op)); !errors.Is(err, store.ErrLocked) {
+		if err := store.Prove(t.Context(), forget(store.NewMemory(), op), ""); !errors.Is(err, store.ErrLocked) {
 			t.Errorf("Prove where %s fails: %v; want ErrLocked", op, err)
 		}
 	}
-	if err := store.Prove(t.Context(), changing{store.NewMemory()}); !errors.Is(err, store.ErrNotKept) {
+	if err := store.Prove(t.Context(), changing{store.NewMemory()}, ""); !errors.Is(err, store.ErrNotKept) {
 		t.Errorf("Prove where values change: %v; want ErrNotKept", err)
 	}
 }
@@ -76,7 +76,7 @@ func TestProveLeavesNothing(t *testing.T) {
 		}
 		return nil
 	}}
-	if err := store.Prove(ctx, seen.of(interrupted)); !errors.Is(err, context.Canceled) {
+	if err := store.Prove(ctx, seen.of(interrupted), ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("Prove: %v; want Canceled", err)
 	}
 	if left := memory.Names(); len(left) != 0 {
@@ -84,11 +84,15 @@ func TestProveLeavesNothing(t *testing.T) {
 	}
 	first := seen.ops[0]
 	seen.ops = nil
-	if err := store.Prove(t.Context(), seen.of(memory)); err != nil || len(memory.Names()) != 0 {
+	if err := store.Prove(t.Context(), seen.of(memory), ""); err != nil || len(memory.Names()) != 0 {
 		t.Errorf("Prove: %v, left behind: %q", err, memory.Names())
 	}
 	if seen.ops[0] == first {
 		t.Errorf("two probes share a name: %s", first)
+	}
+	must(t, memory.Set(t.Context(), "n/probe", []byte("of a crash")))
+	if err := store.Prove(t.Context(), memory, "n/probe"); err != nil || len(memory.Names()) != 0 {
+		t.Errorf("Prove after a crash: %v, left behind: %q", err, memory.Names())
 	}
 }
 

@@ -206,8 +206,10 @@ func cancelled(t *testing.T, s store.Store) {
 
 func prove(t *testing.T, s store.Store) {
 	set(t, s, "default", "mine")
-	if err := store.Prove(t.Context(), s); err != nil {
-		t.Errorf("Prove: %v", err)
+	for _, name := range []string{"", "default/probe"} {
+		if err := store.Prove(t.Context(), s, name); err != nil {
+			t.Errorf("Prove: %v", err)
+		}
 	}
 	want(t, s, "default", "mine")
 }
