@@ -6,6 +6,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -34,6 +36,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	harden()
 	_ = os.Unsetenv("AGEDEBUG") // age would print what passes between it and a plugin, keys among it
+	log.SetOutput(io.Discard)   // net/http would print what comes behind an answer, and tokens may stand there
 	caught := make(chan syscall.Signal, 1)
 	env := environment()
 	env.Ask = func(ctx context.Context, prompt string, echo bool) (secret.Text, error) {

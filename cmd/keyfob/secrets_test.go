@@ -204,6 +204,31 @@ func TestDebugSwitchesTellNothing(t *testing.T) {
 	}
 }
 
+// V32: net/http has a log of its own for what comes behind an answer that was said to be shorter.
+func TestStrayAnswerIsNotShown(t *testing.T) {
+	asked := make(chan string, 100)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_, _ = io.WriteString(conn, "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}"+`{"access_token": "a-secret"}`)
+	}))
+	defer web.Close()
+	c := alone(t, "doctor", "--verbose")
+	c.Env = append(c.Env, "KEYFOB_ISSUER="+web.URL, "KEYFOB_CLIENT_ID=cli", "KEYFOB_PORT="+freePort(t))
+	status, out, said := run3(t, c)
+	if status == 0 || len(asked) < 2 { // asked again elsewhere, so the first answer was read to its end
+		t.Fatalf("exit status %d, %d requests: %s, saying %s", status, len(asked), out, said)
+	}
+	if strings.Contains(out+said, "a-secret") || strings.Contains(said, "Unsolicited") {
+		t.Errorf("what was not asked for is shown: %s", said)
+	}
+}
+
 func value(env []string, name string) (value string) {
 	for _, pair := range env {
 		if v, found := strings.CutPrefix(pair, name+"="); found {
