@@ -127,6 +127,28 @@ func TestEndlessAnswerInTime(t *testing.T) {
 	})
 }
 
+// net/http hands over the connection with an answer 101, and its deadlines end there.
+func TestSwitchedProtocol(t *testing.T) {
+	for name, call := range calls() {
+		t.Run("B-039 "+name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				body, server := io.Pipe() // nothing but Close ends a Read
+				err := call(t, clientOf("https://id.example.com", roundTripper(func(*http.Request) (*http.Response, error) {
+					resp := reply(http.StatusSwitchingProtocols, "")
+					resp.Body = body
+					return resp, nil
+				})))
+				if e := wantError(t, err, Untrusted, "status 101"); e.Lost {
+					t.Error("the answer counts as lost")
+				}
+				if _, err := server.Write([]byte("x")); err == nil {
+					t.Error("the connection is open still")
+				}
+			})
+		})
+	}
+}
+
 // drip gives one byte each ten seconds.
 func dripping(r *http.Request) (*http.Response, error) {
 	resp := reply(200, "")

@@ -64,6 +64,9 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	case err != nil:
 		stop()
 		return nil, err
+	case status < http.StatusOK: // 101: no deadline would end what comes then
+		_ = resp.Body.Close()
+		return nil, &Error{Kind: Untrusted, Status: status, Message: fmt.Sprintf("the server answered with status %d", status)}
 	case status >= 300 && status <= 399:
 		_ = resp.Body.Close()
 		stop()
