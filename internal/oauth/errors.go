@@ -1,6 +1,8 @@
 package oauth
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -125,16 +127,54 @@ func conceal(err error, secrets ...secret.Text) error {
 	if !ok {
 		return err
 	}
-	const tooCommon = 8 // bytes; a client secret may be any word
 	for _, s := range secrets {
-		if len(s.Reveal()) < tooCommon {
-			continue
-		}
 		for _, text := range []*string{&e.Message, &e.Code, &e.Subtype, &e.Description} {
-			for _, form := range []string{s.Reveal(), url.QueryEscape(s.Reveal()), url.PathEscape(s.Reveal())} { // as it was sent
-				*text = strings.ReplaceAll(*text, form, s.String())
-			}
+			*text = concealText(*text, s)
 		}
 	}
 	return err
+}
+
+func concealText(text string, s secret.Text) string {
+	const tooCommon = 8 // bytes; a client secret may be any word
+	if len(s.Reveal()) < tooCommon {
+		return text
+	}
+	for _, form := range []string{s.Reveal(), url.QueryEscape(s.Reveal()), url.PathEscape(s.Reveal())} { // as it was sent
+		text = strings.ReplaceAll(text, form, s.String())
+	}
+	return text
+}
+
+// concealJSON does so in valid JSON. It reads each string in it, the keys too, so that no escape
+// hides the secret; the rest stays as it was sent.
+func concealJSON(data []byte, s secret.Text) []byte {
+	var clean []byte
+	for {
+		start := bytes.IndexByte(data, '"')
+		if start < 0 {
+			return append(clean, data...)
+		}
+		end := start + 1
+		for ; data[end] != '"'; end++ {
+			if data[end] == '\\' {
+				end++
+			}
+		}
+		end++
+		clean = append(clean, data[:start]...)
+		clean = append(clean, concealString(data[start:end], s)...)
+		data = data[end:]
+	}
+}
+
+func concealString(raw []byte, s secret.Text) []byte {
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		return raw
+	}
+	if clean := concealText(text, s); clean != text {
+		raw, _ = json.Marshal(clean) // a string always encodes
+	}
+	return raw
 }

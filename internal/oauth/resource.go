@@ -65,6 +65,9 @@ func (c *Client) userinfo(ctx context.Context, access secret.Text, subject strin
 		return Identity{}, untrusted("the answer is a signed token, which is not supported")
 	}
 	m, err := parseObject(a.body)
+	if err == nil {
+		m, err = parseObject(concealJSON(a.body, access))
+	}
 	if err != nil {
 		return Identity{}, untrusted("that is no answer about a person: %v", err)
 	}

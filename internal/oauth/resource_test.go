@@ -2,7 +2,9 @@ package oauth
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -78,6 +80,43 @@ func TestUserinfo(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Some servers repeat what they were sent, and whoami shows what they say.
+func TestUserinfoRepeatsTheToken(t *testing.T) {
+	access := newSecret(`the-"access"\token&<x>`)
+	var escaped strings.Builder
+	for _, r := range access.Reveal() {
+		fmt.Fprintf(&escaped, `\u%04X`, r)
+	}
+	raw, err := json.Marshal(access.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	quoted := string(raw)
+	body := `{"sub":"ada-1815","name":"Bearer ` + escaped.String() + `!","email":` + quoted + `,` + quoted + `:1,` +
+		`"x":[{"` + escaped.String() + `":["\\",` + quoted + `]}],"url":"` + url.QueryEscape(access.Reveal()) + `","n":1e400,"t":"\u0041 < \""}`
+	asked := 0
+	c := clientOf(issuer, inTurn(&asked, always(func() *http.Response { return reply(200, body) })))
+	id, err := c.Userinfo(t.Context(), access, subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id.Name != "Bearer [secret]!" || id.Email != "[secret]" {
+		t.Errorf("got %+v", id)
+	}
+	want := map[string]string{
+		"sub": `"ada-1815"`, "name": `"Bearer [secret]!"`, "email": `"[secret]"`, "[secret]": "1",
+		"x": `[{"[secret]":["\\","[secret]"]}]`, "url": `"[secret]"`, "n": "1e400", "t": `"\u0041 < \""`,
+	}
+	for key, value := range id.Claims {
+		if want[key] != string(value) {
+			t.Errorf("%s is %s, want %s", key, value, want[key])
+		}
+	}
+	if len(id.Claims) != len(want) {
+		t.Errorf("got %d members, want %d", len(id.Claims), len(want))
 	}
 }
 
