@@ -64,7 +64,7 @@ func (f DeviceWait) SignIn(ctx context.Context, c *Client, ask Request) (*Login,
 		if decided(err) {
 			_ = f.claim(ctx) // there is nothing left to lose
 		}
-		return nil, at(conceal(err, f.Code.Secret, c.Secret), "sign in", c.Server.Token)
+		return nil, at(c.conceal(err, f.Code.Secret), "sign in", c.Server.Token)
 	}
 	err = f.claim(ctx)
 	var id Identity
@@ -73,7 +73,7 @@ func (f DeviceWait) SignIn(ctx context.Context, c *Client, ask Request) (*Login,
 	}
 	if err != nil {
 		c.Discard(ctx, tokens)
-		return nil, conceal(err, f.Code.Secret, c.Secret)
+		return nil, c.conceal(err, f.Code.Secret)
 	}
 	return &Login{Tokens: tokens, Identity: id}, nil
 }
@@ -111,7 +111,7 @@ func (c *Client) RequestDevice(ctx context.Context, ask Request) (DeviceCode, er
 		return err
 	})
 	if err != nil {
-		return DeviceCode{}, at(conceal(c.deviceError(err), c.Secret), op, c.Server.Device)
+		return DeviceCode{}, at(c.conceal(c.deviceError(err)), op, c.Server.Device)
 	}
 	return code, nil
 }

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -119,6 +120,16 @@ func codes(code string) (Kind, string) {
 		return LoginAgain, "the server wants to ask the person"
 	}
 	return Untrusted, "the server answered with an error"
+}
+
+// conceal takes the client's own secret out, too, bare and as HTTP Basic carries it.
+func (c *Client) conceal(err error, secrets ...secret.Text) error {
+	if c.Secret.Empty() {
+		return conceal(err, secrets...)
+	}
+	pair := url.QueryEscape(c.ID) + ":" + url.QueryEscape(c.Secret.Reveal())
+	basic := base64.StdEncoding.EncodeToString([]byte(pair))
+	return conceal(err, append(secrets, c.Secret, secret.New(basic))...)
 }
 
 // conceal takes secrets out of what a server said: some repeat what they were sent.

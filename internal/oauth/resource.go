@@ -135,7 +135,7 @@ func (c *Client) post(ctx context.Context, address string, form url.Values) (*an
 // counts as revoked. hint is refresh_token or access_token.
 func (c *Client) Revoke(ctx context.Context, token secret.Text, hint string) error {
 	err := retry(ctx, func() error { return c.revoke(ctx, token, hint) })
-	return at(conceal(err, token, c.Secret), "revoke the login", c.Server.Revocation)
+	return at(c.conceal(err, token), "revoke the login", c.Server.Revocation)
 }
 
 // Discard ends a grant that nobody will use. It is a courtesy: its error helps nobody. Google

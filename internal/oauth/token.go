@@ -38,7 +38,7 @@ func (c *Client) exchange(ctx context.Context, code, verifier secret.Text, redir
 			e.Message = fmt.Sprintf("the redirect address %s is not registered for the client %s", redirectURI, c.ID)
 		}
 	}
-	return t, at(conceal(err, code, verifier, c.Secret), "exchange the code", c.Server.Token)
+	return t, at(c.conceal(err, code, verifier), "exchange the code", c.Server.Token)
 }
 
 // Refresh spends a refresh token of subject. If the answer brings none, the old one stays good.
@@ -61,7 +61,7 @@ func (c *Client) Refresh(ctx context.Context, refresh secret.Text, subject strin
 		err = c.verifyRenewed(t, subject)
 	}
 	if err != nil {
-		return Tokens{}, at(conceal(err, refresh, c.Secret), "renew the tokens", c.Server.Token)
+		return Tokens{}, at(c.conceal(err, refresh), "renew the tokens", c.Server.Token)
 	}
 	return t, nil
 }

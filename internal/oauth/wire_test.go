@@ -3,10 +3,13 @@ package oauth
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -274,6 +277,37 @@ func TestClientAuthentication(t *testing.T) {
 				}
 				if name != "revoke" && r.Header.Get("Accept") != "application/json" {
 					t.Error("GitHub would answer with a form")
+				}
+			})
+		}
+	}
+}
+
+// A server may repeat a header as well as a form.
+func TestRepeatedAuthentication(t *testing.T) {
+	const clientSecret = "a secret/of+the client"
+	for name, call := range calls() {
+		if name == "userinfo" || name == "discovery" || name == "keys" {
+			continue // they do not authenticate the client
+		}
+		for _, auth := range []AuthStyle{AuthPost, AuthBasic} {
+			t.Run(name+" "+string(auth), func(t *testing.T) {
+				c := serving(t, func(w http.ResponseWriter, r *http.Request) {
+					id, shown, basic := r.BasicAuth()
+					if basic != (auth == AuthBasic) || basic && (id != "cli" || shown != url.QueryEscape(clientSecret)) {
+						t.Errorf("authenticated as %q with %q", id, shown)
+					}
+					body, _ := io.ReadAll(r.Body)
+					w.WriteHeader(http.StatusBadRequest)
+					_ = json.NewEncoder(w).Encode(map[string]string{"error": "no", "error_description": r.Header.Get("Authorization") + "; " + string(body)})
+				})
+				c.Auth, c.Secret = auth, newSecret(clientSecret)
+				err := call(t, c)
+				wantError(t, err, Untrusted, "[secret]")
+				for _, form := range []string{clientSecret, url.QueryEscape(clientSecret), base64.StdEncoding.EncodeToString([]byte("cli:" + url.QueryEscape(clientSecret)))} {
+					if strings.Contains(err.Error(), form) {
+						t.Errorf("the secret of the client is in %q", err)
+					}
 				}
 			})
 		}
