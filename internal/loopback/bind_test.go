@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keyfob/keyfob/internal/secret"
 )
@@ -156,6 +157,19 @@ func TestMisled(t *testing.T) {
 		w.WriteHeader(http.StatusFound)
 	}
 	rude := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	switching := func(w http.ResponseWriter, _ *http.Request) { // net/http's deadlines end with such an answer
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+		_ = conn.SetReadDeadline(time.Now().Add(3 * probeTimeout))
+		if _, err := conn.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error("it waits for more")
+		}
+	}
 	for name, tc := range map[string]struct {
 		stranger http.HandlerFunc
 		want     string
@@ -164,6 +178,7 @@ func TestMisled(t *testing.T) {
 		"an echo":         {echo, "somebody else answered, status 200"},
 		"a redirect":      {redirect, "somebody else answered, status 302"},
 		"no HTTP":         {rude, "somebody else answered, not in HTTP"},
+		"other protocol":  {switching, "somebody else answered, status 101"},
 		"nobody any more": {nil, "nobody answered at 127.0.0.1:"},
 	} {
 		t.Run(name, func(t *testing.T) {

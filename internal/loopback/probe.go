@@ -49,9 +49,11 @@ func (p *probe) ask(ctx context.Context, address string) (stranger string) {
 		return whyNobody(err)
 	}
 	defer resp.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // cut off: then it is not our value
-	if string(body) == p.value {
-		return ""
+	if resp.StatusCode == http.StatusOK { // no deadline would end what comes after a 101
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // cut off: then it is not our value
+		if string(body) == p.value {
+			return ""
+		}
 	}
 	if server := resp.Header.Get("Server"); server != "" {
 		return fmt.Sprintf("answer from %.80q, status %d", server, resp.StatusCode)
