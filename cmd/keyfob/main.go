@@ -76,7 +76,7 @@ func environment() cli.Env {
 	config, state := directories()
 	return cli.Env{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
-		Getenv: os.Getenv, Dir: dir,
+		Getenv: getenv(), Dir: dir,
 		ConfigDir: config, StateDir: state,
 		Store: openKeyring(), StoreName: "keyring",
 		HTTP: transport(), Now: time.Now,
@@ -84,6 +84,20 @@ func environment() cli.Env {
 		Ours:    func() bool { return terminal.Ours(os.Stdin) },
 		Listen:  func(ctx context.Context, heard chan<- []byte) { terminal.Listen(ctx, os.Stdin, heard) },
 		Version: version,
+	}
+}
+
+// getenv reads the environment, and takes the client's secret out of it: what keyfob starts would
+// inherit it, and a browser lives long.
+func getenv() func(string) string {
+	const name = "KEYFOB_CLIENT_SECRET"
+	clientSecret := secret.New(os.Getenv(name))
+	_ = os.Unsetenv(name)
+	return func(asked string) string {
+		if asked == name {
+			return clientSecret.Reveal()
+		}
+		return os.Getenv(asked)
 	}
 }
 

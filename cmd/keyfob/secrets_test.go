@@ -204,6 +204,30 @@ func TestDebugSwitchesTellNothing(t *testing.T) {
 	}
 }
 
+// N4: a browser outlives keyfob, with the environment that it was started in.
+func TestBrowserGetsNoClientSecret(t *testing.T) {
+	d := newDebugged(t)
+	t.Cleanup(func() {
+		c := alone(t, "logout", "--local")
+		c.Env = d.env
+		_ = c.Run()
+	})
+	c := alone(t, "login")
+	c.Env = append(d.env, "KEYFOB_CLIENT_SECRET="+idptest.Secret)
+	if status, out, said := run3(t, c); status != 0 {
+		t.Fatalf("exit status %d: %s, saying %s", status, out, said)
+	}
+	var seen map[string]string
+	data, err := os.ReadFile(value(d.env, seenBy))
+	if err == nil {
+		err = json.Unmarshal(data, &seen)
+	}
+	if err != nil || !strings.Contains(seen["environment"], seenBy) {
+		t.Fatalf("the browser saw %q, %v", seen, err)
+	}
+	d.clean("the browser's environment", seen["environment"])
+}
+
 // V32: net/http has a log of its own for what comes behind an answer that was said to be shorter.
 func TestStrayAnswerIsNotShown(t *testing.T) {
 	asked := make(chan string, 100)
