@@ -6,6 +6,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -196,25 +197,30 @@ func (a *app) managerFor(name string) (*session.Manager, error) {
 	return a.manager(), nil
 }
 
-// withSession runs what needs the session of the profile that the command is about. If nobody is signed
-// in, but the session was moved to another store since that one was looked up, it is run again there.
+// withSession runs what needs the session of the profile that the command is about.
 func (a *app) withSession(run func(m *session.Manager, name string) error) error {
 	choice, err := a.choose()
 	if err != nil {
 		return err
 	}
-	m, err := a.managerFor(choice.Name)
+	err = a.follow(choice.Name, func(m *session.Manager) error { return run(m, choice.Name) })
+	return a.noSession(err, choice)
+}
+
+// follow runs what needs a profile's session, and once more if that was moved to another store meanwhile.
+func (a *app) follow(name string, run func(*session.Manager) error) error {
+	m, err := a.managerFor(name)
 	if err != nil {
 		return err
 	}
-	before := a.StoreName
-	err = run(m, choice.Name)
-	if isNone(err) {
-		if m, e := a.managerFor(choice.Name); e == nil && a.StoreName != before {
-			err = run(m, choice.Name)
-		}
+	err = run(m)
+	if e, ok := errors.AsType[*session.Error](err); !ok || e.Kind != session.Moved {
+		return err
 	}
-	return a.noSession(err, choice)
+	if m, err = a.managerFor(name); err != nil {
+		return err
+	}
+	return run(m)
 }
 
 func (a *app) trace() oauth.Trace {

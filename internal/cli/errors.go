@@ -189,7 +189,7 @@ func sessionExit(k session.Kind) int {
 		return exitRefused
 	case session.Foreign:
 		return exitProtocol
-	case session.Busy, session.Unlocked:
+	case session.Busy, session.Unlocked, session.Moved:
 		return exitLocal
 	case session.Unsaved:
 		return exitStore

@@ -68,6 +68,8 @@ func (a *app) sessionHint(e *session.Error) string {
 		return a.command("login") + " --replace; or another profile: keyfob login -p NAME"
 	case session.Busy:
 		return "end that process, or wait for it"
+	case session.Moved:
+		return "run it again"
 	case session.Unlocked:
 		return "set XDG_STATE_HOME to a local directory that you can write to"
 	case session.Unrevoked:

@@ -59,12 +59,12 @@ func (a *app) logout(ctx context.Context, local, all bool) error {
 	return errors.Join(a.reportLogouts(results), errors.Join(errs...))
 }
 
-func (a *app) logoutOf(ctx context.Context, name string, local bool) (session.Outcome, error) {
-	m, err := a.managerFor(name)
-	if err != nil {
-		return session.Outcome{}, err
-	}
-	return m.Logout(ctx, name, local)
+func (a *app) logoutOf(ctx context.Context, name string, local bool) (out session.Outcome, err error) {
+	err = a.follow(name, func(m *session.Manager) error {
+		out, err = m.Logout(ctx, name, local)
+		return err
+	})
+	return out, err
 }
 
 // unknownChoice tells a person who mistyped a name that they are still signed in.

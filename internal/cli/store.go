@@ -41,7 +41,7 @@ func (a *app) useStore(name string) error {
 // tells: for a token, one small file is read. Without it, what the environment or the profile's file
 // says of where a login shall be kept.
 func (a *app) storeOf(name string) (session.Held, error) {
-	if held, err := a.held(name); err == nil && held.Store != "" {
+	if held, err := session.HeldOf(a.StateDir, name); err == nil && held.Store != "" {
 		return held, nil
 	}
 	environment, file, err := a.layers(name)
@@ -50,15 +50,6 @@ func (a *app) storeOf(name string) (session.Held, error) {
 	}
 	chosen, err := profile.StoreOf(environment, file)
 	return session.Held{Store: chosen}, config(err)
-}
-
-// held is what the list tells of a profile. A damaged one tells nothing.
-func (a *app) held(name string) (session.Held, error) {
-	held, err := session.HeldOf(a.StateDir, name)
-	if profile.CheckStore(held.Store) != nil || profile.CheckStore(held.Left) != nil {
-		return session.Held{}, err
-	}
-	return held, err
 }
 
 // takeStore makes the store of that name the one that this run works with.
@@ -244,7 +235,7 @@ func storeOption(options map[string][]string, identity string) error {
 // loginStore decides where a login is kept: where the profile's session is, else where options,
 // environment or file say. Where there is no keyring, a person at a terminal is asked, once.
 func (a *app) loginStore(ctx context.Context, p *profile.Profile, options map[string][]string) error {
-	held, err := a.held(p.Name)
+	held, err := session.HeldOf(a.StateDir, p.Name)
 	if err != nil {
 		return err
 	}

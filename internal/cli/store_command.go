@@ -172,7 +172,7 @@ func (a *app) moveStore(ctx context.Context, to string) error {
 
 // finishMove empties the store that a move left when it was stopped, if there was one.
 func (a *app) finishMove(ctx context.Context, m *session.Manager, name string) error {
-	held, err := a.held(name)
+	held, err := session.HeldOf(a.StateDir, name)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ const (
 	Late                      // the pending login was not finished in time
 	SameStore                 // the store to move to is the one where the login is
 	Unemptied                 // a move was not finished: another store may hold it, too
+	Moved                     // it is in another store by now
 )
 
 // Error is what stands between a person and a session.
@@ -82,6 +83,8 @@ func (e *Error) words() string {
 		return fmt.Sprintf("that login had to be finished by %s; nothing was changed", day(e.Since))
 	case SameStore:
 		return fmt.Sprintf("both names lead to the store where the login of profile %s is; nothing was moved", e.Profile)
+	case Moved:
+		return fmt.Sprintf("the login of profile %s was moved to another store just now", e.Profile)
 	case Unemptied:
 		return fmt.Sprintf("a move of the login of profile %s is not finished: the other store may hold it, too", e.Profile)
 	case Unremoved:

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/keyfob/keyfob/internal/profile"
 )
 
 // A keyring cannot list what it holds, so a file a profile says that there is something, and in
@@ -22,20 +24,24 @@ type Held struct {
 	Left  string // another store that may hold it, too, because a move was stopped; empty: none
 }
 
-// HeldOf tells where a profile's session should be. If there should be none, it is the zero Held.
-func HeldOf(stateDir, profile string) (Held, error) {
+// HeldOf tells where a profile's session should be. If there should be none, or the entry is damaged, it
+// is the zero Held.
+func HeldOf(stateDir, name string) (Held, error) {
 	if stateDir == "" {
 		return Held{}, nil
 	}
-	data, err := os.ReadFile(filepath.Join(heldDir(stateDir), profile))
+	data, err := os.ReadFile(filepath.Join(heldDir(stateDir), name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Held{}, nil
 	}
 	if err != nil {
 		return Held{}, err
 	}
-	name, left, _ := strings.Cut(strings.TrimSuffix(string(data), "\n"), "\n")
-	return Held{cmp.Or(name, Keyring), left}, nil
+	kept, left, _ := strings.Cut(strings.TrimSuffix(string(data), "\n"), "\n")
+	if profile.CheckStore(kept) != nil || profile.CheckStore(left) != nil {
+		return Held{}, nil
+	}
+	return Held{cmp.Or(kept, Keyring), left}, nil
 }
 
 // Held lists the profiles that a store should hold a session of.

@@ -83,7 +83,7 @@ func (m *Manager) signIn(ctx context.Context, plan Plan, client *oauth.Client, f
 // one that cannot be read just now does not.
 func (m *Manager) previous(ctx context.Context, profile string) (Session, error) {
 	s, err := m.Load(ctx, profile)
-	if e, ok := errors.AsType[*Error](err); ok && e.Kind != Newer {
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind != Newer && e.Kind != Moved {
 		return Session{}, nil
 	}
 	return s, err

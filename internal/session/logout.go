@@ -31,6 +31,8 @@ func (m *Manager) Logout(ctx context.Context, profile string, local bool) (Outco
 	switch {
 	case e != nil && e.Kind == None:
 		return Outcome{}, m.clear(ctx, profile)
+	case e != nil && e.Kind == Moved:
+		return Outcome{}, err
 	case e != nil && e.Kind == Damaged, err != nil && local && ctx.Err() == nil:
 		return m.forget(ctx, profile, Outcome{}) // what cannot be read can perhaps be deleted
 	case err != nil:

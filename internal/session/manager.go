@@ -30,13 +30,22 @@ func (m *Manager) Load(ctx context.Context, profile string) (Session, error) {
 	data, err := m.Store.Get(ctx, profile)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return Session{}, &Error{Kind: None, Profile: profile}
+		return Session{}, m.missing(profile)
 	case errors.Is(err, store.ErrDamaged):
 		return Session{}, &Error{Kind: Damaged, Profile: profile}
 	case err != nil:
 		return Session{}, err
 	}
 	return decode(data, profile)
+}
+
+// missing is the error of a session that is not where it was looked for: whoever waited for the lock may
+// find that it was moved meanwhile.
+func (m *Manager) missing(profile string) error {
+	if held, err := HeldOf(m.StateDir, profile); err == nil && held.Store != "" && held.Store != m.storeName() {
+		return &Error{Kind: Moved, Profile: profile}
+	}
+	return &Error{Kind: None, Profile: profile}
 }
 
 // Current gives a session that may be used, without asking anybody else.
