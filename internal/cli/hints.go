@@ -171,7 +171,7 @@ func (a *app) otherStoreHint(err *store.Error) string {
 		return "have KEYFOB_PASSPHRASE_FILE name a file whose first line is the passphrase"
 	case errors.Is(err, store.ErrLocked):
 		return "run it again with the right passphrase"
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, store.ErrIdentity):
 		return "put the identity file back where it was: nothing else opens what is sealed for it; or sign in to another profile: keyfob login -p NAME"
 	case is[*store.KeyKindError](err):
 		return "give --identity another key: ssh-keygen -t ed25519 -f FILE, or age-keygen -o FILE; security keys need an age plugin"

@@ -125,6 +125,7 @@ func (a *app) resume(ctx context.Context, f *pflag.FlagSet, o loginOptions) erro
 	if err := a.believe(p.CAFile); err != nil {
 		return err
 	}
+	p.Store = a.managedName() // where it is now: it may have been moved since
 	pending.Plan.Keep = func() error { return a.profiles().Save(p) }
 	pending.Plan.Replace = pending.Plan.Replace || o.replace
 	var query secret.Text

@@ -242,3 +242,33 @@ func TestNothingIsHeldWithoutAHome(t *testing.T) {
 		t.Errorf("%+v, %v", held, err)
 	}
 }
+
+// Who opened the old store, and waited for the lock while the login was moved, learns that it is elsewhere:
+// it is not taken for signed out, nor the store for one to sign in to, and what is remembered of it stays.
+func TestAMovedSessionIsNoneThatIsGone(t *testing.T) {
+	s := newScene(t, nil)
+	s.login()
+	to := s.another()
+	to.Store, to.StoreName = store.NewMemory(), "file"
+	if moved, err := s.Move(t.Context(), "work", to, func() error { return nil }); err != nil || !moved {
+		t.Fatal(moved, err)
+	}
+	_, err := s.Token(t.Context(), "work", 0)
+	wantKind(t, err, session.Moved)
+	_, _, err = s.Refresh(t.Context(), "work", 0)
+	wantKind(t, err, session.Moved)
+	_, _, err = s.Identity(t.Context(), "work")
+	wantKind(t, err, session.Moved)
+	_, err = s.Logout(t.Context(), "work", true)
+	wantKind(t, err, session.Moved)
+	_, err = s.Login(t.Context(), s.plan(), s.flow(s.provider.Person(idptest.Bob, true)))
+	wantKind(t, err, session.Moved)
+	if held, err := session.HeldOf(s.StateDir, "work"); err != nil || held != (session.Held{Store: "file"}) {
+		t.Errorf("%+v, %v", held, err)
+	}
+	if _, err := to.Logout(t.Context(), "work", true); err != nil {
+		t.Error(err)
+	}
+	_, err = s.Token(t.Context(), "work", 0)
+	wantKind(t, err, session.None)
+}

@@ -213,6 +213,9 @@ func TestTheListIsRebuilt(t *testing.T) {
 			if err := damage(filepath.Join(s.StateDir, "held")); err != nil {
 				t.Fatal(err)
 			}
+			if held, err := session.HeldOf(s.StateDir, "work"); err != nil || held != (session.Held{}) {
+				t.Errorf("damaged: %+v, %v", held, err)
+			}
 			if _, _, err := s.Refresh(t.Context(), "work", 0); err != nil {
 				t.Error(err)
 			}

@@ -162,7 +162,7 @@ func (f *File) openAge(text []byte, passphrase secret.Text) ([]byte, error) {
 		return nil, f.wrongPassphrase()
 	}
 	if err != nil {
-		return nil, f.failed(fmt.Errorf("unlock %s: it is damaged: %w", f.identityPath(), err))
+		return nil, f.failed(fmt.Errorf("unlock %s: %w: %w", f.identityPath(), ErrIdentity, err))
 	}
 	return plain, nil
 }

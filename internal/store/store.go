@@ -42,6 +42,7 @@ var (
 	ErrNotKept     = errors.New("the keyring did not keep the secret as given")
 	ErrDamaged     = errors.New("the stored secret is damaged")
 	ErrFailed      = errors.New("the store does not work")
+	ErrIdentity    = errors.New("the identity file is damaged") // of a File; what is sealed for it may be whole
 )
 
 const (
