@@ -159,6 +159,27 @@ func TestNobodyIsTold(t *testing.T) {
 	}
 }
 
+// What is pasted while the code is exchanged must not be shown, nor be left for the shell.
+func TestPastingGoesOnDuringTheExchange(t *testing.T) {
+	s := newStage(t, nil)
+	listening := make(chan context.Context, 1)
+	ended, exchanged := false, false
+	s.flow.Paste = func(ctx context.Context, _ func(string) error) {
+		listening <- ctx
+		<-ctx.Done()
+		ended = true
+	}
+	s.Observe(func(r idp.Request) {
+		if r.Endpoint == idp.Token {
+			ctx := <-listening
+			exchanged = ctx.Err() == nil
+		}
+	})
+	if _, err := s.signIn(t); err != nil || !exchanged || !ended {
+		t.Errorf("%v; it listened during the exchange: %v; it has ended: %v", err, exchanged, ended)
+	}
+}
+
 // B-030a: who cannot listen asks nobody anything.
 func TestPortTaken(t *testing.T) {
 	s := newStage(t, nil)

@@ -75,6 +75,7 @@ func (f CodeFlow) SignIn(ctx context.Context, c *Client, ask Request) (*Login, e
 	login := &Login{end: server.Finish}
 	defer try.prefetch(ctx)()
 	server.Lead(try.address())
+	defer f.paste(ctx, server)()
 	code, err := f.ask(ctx, c, try, server)
 	if err == nil {
 		login.Tokens, login.Identity, err = try.redeem(ctx, code)
@@ -86,15 +87,24 @@ func (f CodeFlow) SignIn(ctx context.Context, c *Client, ask Request) (*Login, e
 	return login, nil
 }
 
-// ask shows the person where to go and waits for the code.
-func (f CodeFlow) ask(ctx context.Context, c *Client, try *attempt, server *loopback.Server) (secret.Text, error) {
+// paste lets the person paste what the browser ended on; the function that it gives ends that. It goes on
+// while the code is exchanged: who pastes when the browser has come already would see the code, and a
+// shell would get it.
+func (f CodeFlow) paste(ctx context.Context, server *loopback.Server) (end func()) {
+	if f.Paste == nil {
+		return func() {}
+	}
 	asking, stop := context.WithCancel(ctx)
 	var pasting sync.WaitGroup
-	defer pasting.Wait()
-	defer stop()
-	if f.Paste != nil {
-		pasting.Go(func() { f.Paste(asking, server.Offer) })
+	pasting.Go(func() { f.Paste(asking, server.Offer) })
+	return func() {
+		stop()
+		pasting.Wait()
 	}
+}
+
+// ask shows the person where to go and waits for the code.
+func (f CodeFlow) ask(ctx context.Context, c *Client, try *attempt, server *loopback.Server) (secret.Text, error) {
 	if err := f.Show(ctx, try.address(), try.redirectURI); err != nil {
 		return secret.Text{}, err
 	}
