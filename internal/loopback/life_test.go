@@ -228,6 +228,19 @@ func TestTimeRunsOut(t *testing.T) {
 			t.Errorf("B-010: Wait gave %v", err)
 		}
 	})
+	synctest.Test(t, func(t *testing.T) { // pasted
+		s, _, _ := bubbled(t.Context())
+		defer s.Finish(t.Context(), Failed)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		if err := s.Offer("code=c&iss=https://evil.example&state=" + testState); err == nil {
+			t.Error("B-010: it is taken")
+		}
+		_, err := s.Wait(ctx)
+		if mixup, ok := errors.AsType[*IssuerError](err); !ok || mixup.Got != "https://evil.example" {
+			t.Errorf("B-010: Wait gave %v", err)
+		}
+	})
 }
 
 func TestNobodyListensAfterwards(t *testing.T) {

@@ -162,6 +162,9 @@ func (s *Server) Lead(address string) {
 // why it is not the answer; then the server goes on waiting. If a browser was first, it counts.
 func (s *Server) Offer(query string) error {
 	answer, err := s.expect.Read(query)
+	if mixup, ok := errors.AsType[*IssuerError](err); ok {
+		s.mixup.CompareAndSwap(nil, mixup)
+	}
 	if foreign(err) || Incomplete(err) {
 		return err
 	}

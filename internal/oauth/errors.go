@@ -35,7 +35,7 @@ type Error struct {
 	Kind    Kind
 	Message string // in words for a person, without Op and Host
 
-	Code, Subtype, Description string // what the server said, unfiltered; RFC 6749, 5.2
+	Code, Subtype, Description string // what the server said, unfiltered and cut; RFC 6749, 5.2
 	Status                     int
 	redirect                   *http.Response // that was refused, without its body
 
@@ -132,7 +132,8 @@ func (c *Client) conceal(err error, secrets ...secret.Text) error {
 	return conceal(err, append(secrets, c.Secret, secret.New(basic))...)
 }
 
-// conceal takes secrets out of what a server said: some repeat what they were sent.
+// conceal takes secrets out of what a server said: some repeat what they were sent. Only then may it be
+// cut: half a secret is not found.
 func conceal(err error, secrets ...secret.Text) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
@@ -143,6 +144,7 @@ func conceal(err error, secrets ...secret.Text) error {
 			*text = concealText(*text, s)
 		}
 	}
+	e.Code, e.Subtype, e.Description = clip(e.Code), clip(e.Subtype), clip(e.Description)
 	return err
 }
 

@@ -212,6 +212,19 @@ func TestSecretsRepeatedByServer(t *testing.T) {
 }
 
 // A secret that may be any word is left in the text.
+// What a server said is kept, and for others to read: it has an end, and is cut only without its secrets.
+func TestConcealedAndCut(t *testing.T) {
+	long := strings.Repeat("s", 400)
+	err := conceal(&Error{Code: "no", Subtype: strings.Repeat("x", 5000), Description: strings.Repeat("x", 200) + long}, newSecret(long))
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		t.Fatal(err)
+	}
+	if e.Code != "no" || len(e.Subtype) > 400 || e.Description != strings.Repeat("x", 200)+"[secret]" {
+		t.Errorf("%q, %q, %q", e.Code, e.Subtype, e.Description)
+	}
+}
+
 func TestConcealedWords(t *testing.T) {
 	err := conceal(&Error{Message: "letters, eightlet, a b c d e, a+b+c+d+e, a%20b%20c%20d%20e"}, newSecret("letters"), newSecret("eightlet"), newSecret("a b c d e"))
 	if want := "letters, [secret], [secret], [secret], [secret]"; err.Error() != want {
