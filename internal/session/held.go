@@ -38,8 +38,8 @@ func HeldOf(stateDir, name string) (Held, error) {
 		return Held{}, err
 	}
 	kept, left, _ := strings.Cut(strings.TrimSuffix(string(data), "\n"), "\n")
-	if profile.CheckStore(kept) != nil || profile.CheckStore(left) != nil {
-		return Held{}, nil
+	if damaged := cmp.Or(profile.CheckStore(kept), profile.CheckStore(left)); damaged != nil {
+		return Held{}, nil //nolint:nilerr // the store alone decides, and a login writes the entry anew
 	}
 	return Held{cmp.Or(kept, Keyring), left}, nil
 }
