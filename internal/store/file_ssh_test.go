@@ -126,7 +126,7 @@ func TestFileTellsWhatIsWrongWithAnSSHKey(t *testing.T) {
 		"encrypted PKCS #8":     {pemText("ENCRYPTED PRIVATE KEY", []byte("x")), "", store.ErrFailed, "ssh-keygen -p -f FILE", false},
 		"cut":                   {whole[:middle], "", store.ErrFailed, "PATH: this SSH key cannot be read", false},
 		"changed":               {whole[:middle] + "AAAA" + whole[middle+4:], "", store.ErrFailed, "PATH: this SSH key cannot be read", false},
-		"armor, cut":            {armored(t, sealedFor(t, "open", newX25519(t)))[:90], "open", store.ErrFailed, "unlock PATH: it is damaged: ", true},
+		"armor, cut":            {armored(t, sealedFor(t, "open", newX25519(t)))[:90], "open", store.ErrFailed, "unlock PATH: the identity file is damaged: ", true},
 		"the public half of it": {string(ssh.MarshalAuthorizedKey(public(t, young))), "", store.ErrFailed, "PATH:1: this is no age identity", false},
 	} {
 		t.Run(name, func(t *testing.T) {
