@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// unprivileged is a demo that waits for a browser, run by somebody who is not root, and who would
+// unprivileged is a login that waits for a browser, run by somebody who is not root, and who would
 // like to have core files.
 func unprivileged(t *testing.T) *exec.Cmd {
 	t.Helper()
@@ -20,16 +20,23 @@ func unprivileged(t *testing.T) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(c.Dir, "keyfob")
+	path, identity := filepath.Join(c.Dir, "keyfob"), filepath.Join(c.Dir, "id")
 	if err := os.WriteFile(path, binary, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	c.Path, c.Args = "/bin/sh", []string{"sh", "-c", `ulimit -S -c "$(ulimit -H -c)"; exec "$0" demo`, path}
-	c.Env = append(c.Env, "DISPLAY=:0", "BROWSER=true", "GOTRACEBACK=crash")
+	const key = "AGE-SECRET-KEY-15402RUKSU2PMC7YJHNAK7EVJEHKWWNQGMJ8RGES7S25XDPG9FCFQKFSJDJ\n"
+	if err := os.WriteFile(identity, []byte(key), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.Path, c.Args = "/bin/sh", []string{
+		"sh", "-c", `ulimit -S -c "$(ulimit -H -c)"; exec "$0" "$@"`, path, "login", "--no-browser", "--port", freePort(t),
+		"--auth-url", "http://127.0.0.1:1/", "--token-url", "http://127.0.0.1:1/", "--client-id", "x", "--store", "file", "--identity", identity,
+	}
+	c.Env = append(c.Env, "GOTRACEBACK=crash")
 	if os.Getuid() == 0 {
 		const nobody = 65534
 		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-		for _, file := range []string{c.Dir, path} {
+		for _, file := range []string{c.Dir, path, identity} {
 			if err := os.Chown(file, nobody, nobody); err != nil {
 				t.Fatal(err)
 			}
