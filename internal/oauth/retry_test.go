@@ -127,6 +127,34 @@ func TestEndlessAnswerInTime(t *testing.T) {
 	})
 }
 
+// What bounds the time of a request ends with it: it is a goroutine.
+func TestTheTimeOfARequestEndsWithIt(t *testing.T) {
+	for name, answer := range map[string]func() (*http.Response, error){
+		"200":      always(func() *http.Response { return reply(200, "{}") }),
+		"101":      always(func() *http.Response { return reply(101, "") }),
+		"redirect": always(func() *http.Response { return reply(302, "") }),
+		"none":     failing(io.ErrUnexpectedEOF),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var running context.Context
+			client := NewHTTPClient(roundTripper(func(r *http.Request) (*http.Response, error) {
+				running = r.Context()
+				return answer()
+			}), time.Now, nil)
+			resp, err := client.Get("https://id.example.com/")
+			if err == nil {
+				if running.Err() != nil {
+					t.Error("it is over before the answer was read")
+				}
+				_ = resp.Body.Close()
+			}
+			if running.Err() == nil || (err == nil) != (name == "200") {
+				t.Errorf("it goes on after %v", err)
+			}
+		})
+	}
+}
+
 // net/http hands over the connection with an answer 101, and its deadlines end there.
 func TestSwitchedProtocol(t *testing.T) {
 	for name, call := range calls() {
@@ -149,13 +177,13 @@ func TestSwitchedProtocol(t *testing.T) {
 	}
 }
 
-// drip gives one byte each ten seconds.
 func dripping(r *http.Request) (*http.Response, error) {
 	resp := reply(200, "")
 	resp.Body = io.NopCloser(drip{r.Context()})
 	return resp, nil
 }
 
+// drip gives one byte each ten seconds.
 type drip struct{ ctx context.Context }
 
 func (d drip) Read(p []byte) (int, error) {

@@ -47,11 +47,21 @@ type guard struct {
 	trace Trace
 }
 
-// RoundTrip refuses redirects itself: http.Client would repeat a form with secrets at the new
-// place, and reads a Location before it asks whether to follow it.
+// RoundTrip bounds the time of a request, until its answer is closed.
 func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, stop := whileAwake(r.Context(), requestLimit)
-	r = r.Clone(ctx)
+	resp, err := g.send(r.Clone(ctx))
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	resp.Body = &timedBody{resp.Body, stop}
+	return resp, nil
+}
+
+// send refuses redirects itself: http.Client would repeat a form with secrets at the new place, and
+// reads a Location before it asks whether to follow it.
+func (g *guard) send(r *http.Request) (*http.Response, error) {
 	r.Header.Set("Accept-Encoding", "gzip") // asked for by us, it is not unpacked by net/http
 	start := g.now()
 	resp, err := g.base.RoundTrip(r)
@@ -62,17 +72,15 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	g.tell(r, status, g.now().Sub(start))
 	switch {
 	case err != nil:
-		stop()
 		return nil, err
 	case status < http.StatusOK: // 101: no deadline would end what comes then
 		_ = resp.Body.Close()
 		return nil, &Error{Kind: Untrusted, Status: status, Message: fmt.Sprintf("the server answered with status %d", status)}
 	case status >= 300 && status <= 399:
 		_ = resp.Body.Close()
-		stop()
 		return nil, redirected(resp)
 	}
-	resp.Body = &boundedBody{&timedBody{resp.Body, stop}, answerLimit}
+	resp.Body = &boundedBody{resp.Body, answerLimit}
 	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 		resp.Body = &boundedBody{&unpacked{ReadCloser: resp.Body}, answerLimit}
 	}
