@@ -113,7 +113,21 @@ func newDebugged(t *testing.T) *debugged {
 		"KEYFOB_ISSUER=https://"+web.Listener.Addr().String(), "KEYFOB_CLIENT_ID="+idptest.Confidential, "KEYFOB_CA_FILE="+ca,
 		"DISPLAY=:0", "BROWSER="+self, asPerson+"=1", seenBy+"="+filepath.Join(t.TempDir(), "seen"), caVariable+"="+ca,
 		"GODEBUG=http2debug=2,http2client=1,http2server=1,netdns=2", "SSLKEYLOGFILE="+filepath.Join(d.home, "keylog"), "GOTRACEBACK=system")
+	t.Cleanup(func() {
+		c := alone(t, "logout", "--local")
+		c.Env = d.env
+		_ = c.Run()
+	})
 	return d
+}
+
+// seen gives what the browser could see of keyfob.
+func (d *debugged) seen() (seen map[string]string, err error) {
+	data, err := os.ReadFile(value(d.env, seenBy))
+	if err == nil {
+		err = json.Unmarshal(data, &seen)
+	}
+	return seen, err
 }
 
 func (d *debugged) executable() string {
@@ -165,22 +179,13 @@ func (d *debugged) clean(where, text string) {
 // what it starts is given no more than the address of the sign-in page.
 func TestDebugSwitchesTellNothing(t *testing.T) {
 	d := newDebugged(t)
-	t.Cleanup(func() {
-		c := alone(t, "logout", "--local")
-		c.Env = d.env
-		_ = c.Run()
-	})
 	d.run("login", "--verbose", "--client-secret-file", "-")
 	d.run("whoami", "--verbose")
 	d.run("refresh", "--verbose")
 	if out := d.run("token", "--verbose"); !secretPattern().MatchString(out) {
 		t.Errorf("token printed %q", out)
 	}
-	var seen map[string]string
-	data, err := os.ReadFile(value(d.env, seenBy))
-	if err == nil {
-		err = json.Unmarshal(data, &seen)
-	}
+	seen, err := d.seen()
 	if err != nil || !strings.Contains(seen["arguments"], "code_challenge=") || seen["environment"] == "" {
 		t.Fatalf("the browser saw %q, %v", seen, err)
 	}
@@ -207,21 +212,12 @@ func TestDebugSwitchesTellNothing(t *testing.T) {
 // N4: a browser outlives keyfob, with the environment that it was started in.
 func TestBrowserGetsNoClientSecret(t *testing.T) {
 	d := newDebugged(t)
-	t.Cleanup(func() {
-		c := alone(t, "logout", "--local")
-		c.Env = d.env
-		_ = c.Run()
-	})
 	c := alone(t, "login")
 	c.Env = append(d.env, "KEYFOB_CLIENT_SECRET="+idptest.Secret)
 	if status, out, said := run3(t, c); status != 0 {
 		t.Fatalf("exit status %d: %s, saying %s", status, out, said)
 	}
-	var seen map[string]string
-	data, err := os.ReadFile(value(d.env, seenBy))
-	if err == nil {
-		err = json.Unmarshal(data, &seen)
-	}
+	seen, err := d.seen()
 	if err != nil || !strings.Contains(seen["environment"], seenBy) {
 		t.Fatalf("the browser saw %q, %v", seen, err)
 	}
