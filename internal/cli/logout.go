@@ -61,12 +61,12 @@ func (a *app) logout(ctx context.Context, local, all bool) error {
 
 func (a *app) logoutOf(ctx context.Context, name string, local bool) (out session.Outcome, err error) {
 	err = a.follow(name, func(m *session.Manager) error {
-		if m.Left != nil { // the move ends here; the next login goes to where this one was moved
+		out, err = m.Logout(ctx, name, local)
+		if out.Removed && m.Left != nil { // a move ends here; the next login goes to where this one was moved
 			if err := a.keepStore(name, a.StoreName); err != nil {
 				a.say("warning: %v", err)
 			}
 		}
-		out, err = m.Logout(ctx, name, local)
 		return err
 	})
 	return out, err
